@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of the project. */
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * Runs a command with its output visible. Resolves with its exit code and, where `tee` is set, what it wrote to
+ * stdout. A command that cannot be started rejects.
+ */
+export function run(command, args, { cwd = root, env = process.env, tee = false, shell = false } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env, shell, stdio: ['inherit', tee ? 'pipe' : 'inherit', 'inherit'] });
+    let output = '';
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      process.stdout.write(text);
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code: code ?? 1, signal, output }));
+  });
+}
+
+/** Runs a command that must succeed: throws an error that names it otherwise. */
+export async function must(command, args, options) {
+  const { code, signal } = await run(command, args, options);
+  if (code !== 0) {
+    throw new Error(`\`${[command, ...args].join(' ')}\` ended with ${signal ?? `exit code ${code}`}`);
+  }
+}
+
+/** Runs npm, which is a batch file on Windows, and must succeed. */
+export function npm(args, options) {
+  return must('npm', args, { shell: process.platform === 'win32', ...options });
+}
+
+/** Runs `main` if the module at `url` is the script that Node was started with; an error ends it with one plain line. */
+export async function script(url, main) {
+  if (process.argv[1] !== fileURLToPath(url)) return;
+  try {
+    await main();
+  } catch (error) {
+    console.error(`${error.message}`);
+    process.exitCode = 1;
+  }
+}
