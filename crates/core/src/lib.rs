@@ -1,0 +1,27 @@
+//! manycore's algorithms and layouts, without Node.
+//!
+//! * [`region`]: one growing range of shared memory; everything in it is named by offsets, never by pointers.
+//! * [`blocks`]: the region's allocator: lock-free free lists, every block tagged with its owner.
+//! * [`slot`]: the 256-byte job record that JavaScript and Rust both read and write.
+//! * [`span`] and [`range`]: index ranges which thieves split while their owner works on them.
+//! * [`sleep`]: who is armed, who searches, who is rung: no wake-up is lost.
+//! * [`context`]: one isolate (or plain thread): its inbox of completions, its bell, its way of being woken.
+//! * [`pool`]: injector, deques, stealing, claims, death: the scheduler.
+//! * [`registry`]: contexts and pools by number, for the binding.
+//!
+//! The protocols, with the reasons why no wake-up is lost and every index runs exactly once, are in
+//! `docs/protocol.md`; every shared byte is in `docs/layout.md`.
+
+pub mod blocks;
+pub mod clock;
+pub mod context;
+pub mod pool;
+pub mod range;
+pub mod record;
+pub mod region;
+pub mod registry;
+pub mod sleep;
+pub mod slot;
+pub mod span;
+pub mod stats;
+pub mod sync;

@@ -1,0 +1,156 @@
+//! The owner's side of a pool.
+
+use super::{Pool, Seat, lock};
+use crate::blocks::Blocks;
+use crate::clock::now_us;
+use crate::context::Context;
+use crate::range::Ranges;
+use crate::sleep::Sleepers;
+use crate::slot::{Slot, kind};
+use crate::stats::Counters;
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use crossbeam_deque::{Injector, Worker as Deque};
+use crossbeam_utils::CachePadded;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What a pool is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolOptions {
+    /// Seats: how many workers may sit at the same time, replacements that overlap included.
+    pub seats: usize,
+    /// Tasks that one worker may have in flight.
+    pub lanes: usize,
+    /// Tasks after which a worker leaves, 0 = never.
+    pub max_tasks: u32,
+    /// How long an idle worker searches before it arms.
+    pub spin: Duration,
+    /// How many workers may search at the same time.
+    pub max_searching: u32,
+}
+
+/// Why a job was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The number is no slot's.
+    #[error("there is no such slot")]
+    NoSlot,
+    /// Too many ranges are open; one that closes makes room.
+    #[error("too many ranges are open")]
+    TooManyRanges,
+    /// Nobody sits there.
+    #[error("no worker has that seat")]
+    NoWorker,
+}
+
+impl Pool {
+    /// A pool without workers, owned by `owner`.
+    pub fn new(id: u32, owner: Arc<Context>, blocks: Arc<Blocks>, options: PoolOptions) -> Arc<Self> {
+        let deques: Vec<_> = (0..options.seats).map(|_| Deque::new_fifo()).collect();
+        Arc::new(Self {
+            id,
+            owner,
+            blocks,
+            options,
+            injector: Injector::new(),
+            stealers: deques.iter().map(Deque::stealer).collect(),
+            seats: deques.into_iter().map(|deque| CachePadded::new(Seat::new(deque))).collect(),
+            sleepers: Sleepers::new(options.seats, options.max_searching),
+            ranges: Ranges::new(options.seats),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// The pool's number.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The context that gets the pool's records.
+    pub fn owner(&self) -> &Arc<Context> {
+        &self.owner
+    }
+
+    /// How it was made.
+    pub fn options(&self) -> &PoolOptions {
+        &self.options
+    }
+
+    /// Queues the job in `slot`, whose fields the caller has filled.
+    pub fn submit(&self, slot: u32) -> Result<(), SubmitError> {
+        let job = Slot::at(self.blocks.region(), slot).ok_or(SubmitError::NoSlot)?;
+        job.queued_at().store(now_us(), Ordering::Relaxed);
+        let mut helpers = 1;
+        if job.kind() == kind::RANGE {
+            let range = self.ranges.open(slot, job.items(), job.chunk()).ok_or(SubmitError::TooManyRanges)?;
+            job.set_range(Some(range));
+            helpers = job.items().div_ceil(job.chunk().max(1)).min(self.options.seats as u32);
+        }
+        // SYNC POINT: job visible to steal (the injector's own Release).
+        self.injector.push(slot);
+        self.sleepers.post(helpers, |worker| self.wake(worker));
+        Ok(())
+    }
+
+    /// Queues the job in `slot` for one worker only; if that worker dies, the job is lost with it.
+    pub fn submit_to(&self, slot: u32, worker: usize) -> Result<(), SubmitError> {
+        let job = Slot::at(self.blocks.region(), slot).ok_or(SubmitError::NoSlot)?;
+        let seat = self.seats.get(worker).ok_or(SubmitError::NoWorker)?;
+        job.queued_at().store(now_us(), Ordering::Relaxed);
+        lock(&seat.mail).as_mut().ok_or(SubmitError::NoWorker)?.push_back(slot);
+        seat.mail_count.fetch_add(1, Ordering::SeqCst);
+        self.sleepers.ring(worker, |worker| self.wake(worker));
+        Ok(())
+    }
+
+    /// All items of the range in `slot` are accounted for.
+    pub fn close_range(&self, slot: u32) {
+        if let Some(job) = Slot::at(self.blocks.region(), slot)
+            && let Some(range) = job.range()
+        {
+            self.ranges.close(range);
+            job.set_range(None);
+        }
+    }
+
+    /// Asks `worker` to leave when it is between tasks.
+    pub fn dismiss(&self, worker: usize) {
+        if let Some(seat) = self.seats.get(worker) {
+            seat.leave.store(1, Ordering::SeqCst);
+            self.sleepers.ring(worker, |worker| self.wake(worker));
+        }
+    }
+
+    /// Wakes `worker`'s event loop, whatever it does.
+    pub fn nudge(&self, worker: usize) {
+        if worker < self.seats.len() {
+            self.wake(worker);
+        }
+    }
+
+    /// Nobody takes a job from here on; all workers leave when they are between tasks.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        while self.sleepers.ring_one(&|worker| self.wake(worker)) {}
+    }
+
+    /// What the worker on a seat did, or the last one that sat there.
+    pub fn counters(&self, worker: usize) -> Option<Arc<Counters>> {
+        self.seats.get(worker).map(|seat| lock(&seat.counters).clone())
+    }
+}
+
+impl Seat {
+    fn new(deque: Deque<u32>) -> Self {
+        Self {
+            deque: Mutex::new(Some(deque)),
+            context: Mutex::default(),
+            counters: Mutex::default(),
+            open: AtomicU32::new(0),
+            mail: Mutex::new(None::<VecDeque<u32>>),
+            mail_count: AtomicU32::new(0),
+            leave: AtomicU32::new(0),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Contexts and pools by number: how isolates of one process find each other.
+
+use crate::blocks::Blocks;
+use crate::context::{Context, Wake};
+use crate::pool::{Pool, PoolOptions};
+use crate::sync::Ordering;
+use manycore_os::MapError;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Address space that a process reserves for its region.
+const RESERVE: usize = 1 << 36;
+
+/// What one process shares.
+pub struct Registry {
+    blocks: Arc<Blocks>,
+    pools: Mutex<HashMap<u32, Arc<Pool>>>,
+    next_pool: std::sync::atomic::AtomicU32,
+    workers: std::sync::atomic::AtomicU32,
+}
+
+impl Registry {
+    /// The registry of this process; made at the first call.
+    pub fn get() -> Result<&'static Self, MapError> {
+        static REGISTRY: OnceLock<Registry> = OnceLock::new();
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _only_one = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if REGISTRY.get().is_none() {
+            let made = Self {
+                blocks: Arc::new(Blocks::new(RESERVE)?),
+                pools: Mutex::default(),
+                next_pool: std::sync::atomic::AtomicU32::new(1),
+                workers: std::sync::atomic::AtomicU32::new(0),
+            };
+            let _ = REGISTRY.set(made);
+        }
+        Ok(REGISTRY.get().expect("set above"))
+    }
+
+    /// The allocator of the process' region.
+    pub fn blocks(&self) -> &Arc<Blocks> {
+        &self.blocks
+    }
+
+    /// Attaches an isolate or thread.
+    pub fn attach(&self, waker: Box<dyn Wake>) -> Arc<Context> {
+        Arc::new(Context::new(self.blocks.new_owner(), waker))
+    }
+
+    /// Makes a pool that `owner` owns.
+    pub fn create_pool(&self, owner: Arc<Context>, options: PoolOptions) -> Arc<Pool> {
+        let id = self.next_pool.fetch_add(1, Ordering::Relaxed);
+        let pool = Pool::new(id, owner, self.blocks.clone(), options);
+        self.pools().insert(id, pool.clone());
+        pool
+    }
+
+    /// The pool of that number, while it lives.
+    pub fn pool(&self, id: u32) -> Option<Arc<Pool>> {
+        self.pools().get(&id).cloned()
+    }
+
+    /// Forgets a pool; its workers keep it until they are gone.
+    pub fn remove_pool(&self, id: u32) {
+        let removed = self.pools().remove(&id);
+        drop(removed);
+    }
+
+    /// Workers seated in this process, for sharing the processors among nested pools.
+    pub fn workers(&self) -> &std::sync::atomic::AtomicU32 {
+        &self.workers
+    }
+
+    fn pools(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<Pool>>> {
+        self.pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}

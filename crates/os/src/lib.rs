@@ -1,0 +1,39 @@
+//! What manycore needs of an operating system, behind one set of functions.
+//!
+//! One file per system: [`Mapping`] (reserved address space that is committed piece by piece), [`futex`] (wait on
+//! and wake a 32-bit word that may lie in memory shared with other processes) and [`write_all`] (bytes to a file
+//! descriptor as a whole). Nothing here knows what the memory or the words mean.
+
+#[cfg(all(target_os = "linux", not(miri)))]
+mod linux;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub use linux::{Mapping, futex, memory_limit, write_all};
+
+#[cfg(miri)]
+mod interpreted;
+#[cfg(miri)]
+pub use interpreted::{Mapping, futex, memory_limit, write_all};
+
+#[cfg(not(any(target_os = "linux", miri)))]
+compile_error!("manycore's native part is written for Linux so far");
+
+/// Why memory could not be had or given back.
+#[derive(Debug, thiserror::Error)]
+pub enum MapError {
+    /// The system refused; the text says which step and why.
+    #[error("{step} of {bytes} bytes failed: {source}")]
+    System {
+        /// What was being done.
+        step: &'static str,
+        /// How much memory it was about.
+        bytes: usize,
+        /// The system's own error.
+        source: std::io::Error,
+    },
+    /// The range does not lie within the reserved address space.
+    #[error("the reserved address space of {reserved} bytes is used up")]
+    Exhausted {
+        /// Size of the reservation.
+        reserved: usize,
+    },
+}
