@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { packageRoot } from '../here.js';
+import { parseFile } from './acorn.js';
+import { analyse, type Reference } from './scope.js';
+
+/** A larger file is most likely a bundle: parsing it would take longer than its answer is worth. */
+const MAX_PARSED = 256 * 1024;
+
+/** The URL of the file that called into this package; empty if no file did (`node -e`, the REPL). */
+export function callerFile(): string {
+  const files = stackFiles();
+  // A program that was bundled together with this package has no file outside of it: then its outermost frame.
+  return files.find((file) => !file.startsWith(packageRoot)) ?? files.at(-1) ?? '';
+}
+
+/** The files on the stack, innermost first; empty for code of the command line and the like. */
+function stackFiles(): string[] {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  let names: (string | null | undefined)[];
+  try {
+    Error.stackTraceLimit = 50;
+    Error.prepareStackTrace = (_error, sites) => sites.map((site) => site.getFileName());
+    names = new Error().stack as unknown as (string | null | undefined)[];
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+  // Functions of V8 and Node are no callers: `[].map(pool.apply)`.
+  return names
+    .filter((name) => typeof name === 'string' && !name.startsWith('node:'))
+    .map((name) => toUrl(name as string));
+}
+
+function toUrl(name: string): string {
+  if (name.startsWith('file:')) return name.replace(/#.*$/, '');
+  return isAbsolute(name) ? pathToFileURL(name).href : '';
+}
+
+/** A function's text, found in the file that it comes from. */
+export class Place {
+  readonly #text: string;
+  readonly #start: number;
+  readonly #length: number;
+
+  private constructor(text: string, start: number, length: number) {
+    this.#text = text;
+    this.#start = start;
+    this.#length = length;
+  }
+
+  /** Finds a function's text; `undefined` if the file cannot be read, or has it not exactly once. */
+  static find(file: string, source: string): Place | undefined {
+    let text: string;
+    try {
+      text = readFileSync(fileURLToPath(file), 'utf8');
+    } catch {
+      return undefined;
+    }
+    const start = text.indexOf(source);
+    if (start < 0 || text.indexOf(source, start + 1) >= 0) return undefined;
+    return new Place(text, start, source.length);
+  }
+
+  /** The line and column, from 0, of a character of the function. */
+  position(offset: number): { line: number; column: number } {
+    const before = this.#text.slice(0, this.#start + offset);
+    const lineStart = before.lastIndexOf('\n') + 1;
+    let line = 0;
+    for (let at = before.indexOf('\n'); at >= 0; at = before.indexOf('\n', at + 1)) line++;
+    return { line, column: before.length - lineStart };
+  }
+
+  /**
+   * The names that the function uses and the file declares around it. It finds what the function's own text cannot show:
+   * that its `setTimeout` is the one of `node:timers/promises`, not the global one.
+   */
+  declaredAround(): Set<string> {
+    if (this.#text.length > MAX_PARSED) return new Set();
+    let references: Reference[];
+    try {
+      references = analyse(parseFile(this.#text), false).references;
+    } catch {
+      return new Set(); // TypeScript, JSX or another language
+    }
+    const end = this.#start + this.#length;
+    const inside = references.filter(({ start }) => start >= this.#start && start < end);
+    return new Set(inside.filter(({ declared }) => declared).map(({ name }) => name));
+  }
+}
