@@ -82,7 +82,9 @@ describe('functions that need nothing around them', () => {
       [{ value: 7, k: 'z' }],
       7,
     ],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a function
     ['template literal', '(x) => `<${x}>`', [4], '<4>'],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a function
     ['tagged template', '(x) => String.raw`\\n${x}`', [4], '\\n4'],
     ['regular expression', "(s) => /^a+$/u.test(s) && s.replace(/a/g, 'b')", ['aa'], 'bb'],
     [
@@ -131,7 +133,7 @@ describe('functions that need nothing around them', () => {
     expect(sourceOf(fn).async).toBe(true);
     await expect(sent(fn)(3)).resolves.toBe(3);
     expect(sourceOf(made('() => 1')).async).toBe(false);
-    const method = made('{ async load(x) { return x; } }').load;
+    const method = (made('{ async load(x) { return x; } }') as unknown as Record<'load', AnyFunction>).load;
     expect(sourceOf(method).async).toBe(true);
     await expect(sent(method)(3)).resolves.toBe(3);
   });
@@ -193,7 +195,12 @@ describe('functions that need nothing around them', () => {
   it('know the helper that esbuild and tsx put around names', () => {
     const helped = made('(x) => { const f = __name((y) => y + 1, "f"); return f(x); }');
     expect(sent(helped)(1)).toBe(2);
-    const method = made('{ async m(x) { const f = __name((y) => y + 1, "f"); return f(x); } }').m;
+    const method = (
+      made('{ async m(x) { const f = __name((y) => y + 1, "f"); return f(x); } }') as unknown as Record<
+        'm',
+        AnyFunction
+      >
+    ).m;
     return expect(sent(method)(1)).resolves.toBe(2);
   });
 });
@@ -215,6 +222,7 @@ describe('free variables', () => {
     ['({ [key]: a }) => a', ['key']],
     ['() => class extends Base {}', ['Base']],
     ['() => class { [key] = value; }', ['key', 'value']],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of a function
     ['() => `${inner}`', ['inner']],
     ['() => tag`x`', ['tag']],
     ['() => { const f = function g() {}; return g; }', ['g']],
