@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+
+/** Runs an example to its end, as a user would, and gives the lines it printed; what it prints to stderr fails it. */
+async function run(name: string, ...args: (string | number)[]): Promise<string[]> {
+  const file = fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url));
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, ...args.map(String)]);
+  expect(stderr).toBe('');
+  return stdout.trimEnd().split('\n');
+}
+
+/** A folder with two files to count, and with others that are to be left out; gone when the test ends. */
+function sources(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'manycore-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, 'deep'));
+  writeFileSync(join(folder, 'a.ts'), 'const userName = getName(user); // the user\n');
+  writeFileSync(join(folder, 'deep', 'b.js'), 'export const user = userName;\n');
+  writeFileSync(join(folder, 'notes.txt'), 'not counted\n');
+  return folder;
+}
+
+const words = '10 words, 6 different: user 3, const 2, username 2, export 1, getname 1';
+const identifiers = '7 identifiers, 4 different: user 3, userName 2, getName 1, the 1';
+
+test('primes finds the nine primes among 50 numbers near 10⁷', async () => {
+  expect(await run('primes')).toEqual([
+    '9 primes of 50 numbers: 9999901 9999907 9999929 9999931 9999937 9999943 9999971 9999973 9999991',
+  ]);
+});
+
+test('square maps range(10) over four workers, in order', async () => {
+  expect((await run('square')).join('').replace(/\s+/g, ' ')).toBe('[ 0, 1, 4, 9, 16, 25, 36, 49, 64, 81 ]');
+});
+
+describe('pool-methods', () => {
+  const names = ['apply', 'applyAsync', 'map', 'mapAsync', 'imap', 'imapUnordered', 'starmap', 'starmapAsync'];
+  const byMethod = new Map<string, RegExpExecArray[]>();
+
+  beforeAll(async () => {
+    let method = '';
+    for (const line of await run('pool-methods', 100)) {
+      const head = /^(\w+): \d+\.\d s$/.exec(line);
+      if (head) {
+        method = head[1] as string;
+        byMethod.set(method, []);
+        continue;
+      }
+      const row = /^ {2}(\d) (\w+), parent (\d+), worker (\d+), thread (\d+)$/.exec(line);
+      if (!row) throw new Error(`Unexpected line: ${line}`);
+      byMethod.get(method)?.push(row);
+    }
+  });
+
+  test('runs the eight methods', () => {
+    expect([...byMethod.keys()]).toEqual(names);
+  });
+
+  test.each(names.filter((name) => name !== 'imapUnordered'))('%s gives the three results in order', (name) => {
+    expect(byMethod.get(name)?.map(([, number, text]) => [number, text])).toEqual([
+      ['3', 'three'],
+      ['2', 'two'],
+      ['1', 'one'],
+    ]);
+  });
+
+  test('imapUnordered gives the three results in the order in which they end', () => {
+    expect(
+      byMethod
+        .get('imapUnordered')
+        ?.map(([, number, text]) => `${number} ${text}`)
+        .sort(),
+    ).toEqual(['1 one', '2 two', '3 three']);
+  });
+
+  test.each(names.filter((name) => name !== 'apply'))('%s runs the three in three workers at a time', (name) => {
+    expect(new Set(byMethod.get(name)?.map(([, , , , worker]) => worker)).size).toBe(3);
+  });
+
+  test('all of it runs in one process, on threads other than the main one', () => {
+    const rows = [...byMethod.values()].flat();
+    expect(new Set(rows.map(([, , , parent]) => parent)).size).toBe(1);
+    expect(rows.every(([, , , , , thread]) => Number(thread) > 0)).toBe(true);
+  });
+});
+
+test('sqrt-sums gives the same sum in sequence and in parallel', async () => {
+  const [sequential, parallel, faster] = await run('sqrt-sums');
+  expect(sequential).toMatch(/^sequential: 42666664666\.\d{3} in \d+\.\d ms$/);
+  expect(parallel?.split(' ')[1]).toBe(sequential?.split(' ')[1]);
+  expect(faster).toMatch(/^\d+\.\d\d times as fast with \d+ workers$/);
+});
+
+test('pipeline folds an endless source in order, and reads only as far ahead as its buffer', async () => {
+  const [line] = await run('pipeline', 20_000);
+  const [, folded, count, ahead] = /^(\d+) lines in order, (\d+) words, .* at most (\d+) lines/.exec(line ?? '') ?? [];
+  expect([folded, count]).toEqual(['20000', '119996']);
+  expect(Number(ahead)).toBeLessThanOrEqual(64);
+});
+
+test('word-count counts the words and the identifiers of .ts and .js files only', async () => {
+  const lines = await run('word-count', sources());
+  expect(lines.slice(-2)).toEqual([words, identifiers]);
+});
+
+test('demo runs both parts, compares them with one thread, and says what each worker did', async () => {
+  const lines = await run('demo', sources());
+  expect(lines[0]).toBe('Primes among 50 numbers near 10⁷');
+  expect(lines).toContain('9999901 9999907 9999929 9999931 9999937 9999943 9999971 9999973 9999991');
+  expect(lines).toContain(words);
+  expect(lines).toContain(identifiers);
+  expect(lines.filter((line) => /times as fast/.test(line))).toHaveLength(2);
+});
