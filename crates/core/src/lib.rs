@@ -7,6 +7,7 @@
 //! * [`sleep`]: who is armed, who searches, who is rung: no wake-up is lost.
 //! * [`context`]: one isolate (or plain thread): its inbox of completions, its bell, its way of being woken.
 //! * [`pool`]: injector, deques, stealing, claims, death: the scheduler.
+//! * [`definitions`]: what the functions are, published once per pool.
 //! * [`registry`]: contexts and pools by number, for the binding.
 //!
 //! The protocols, with the reasons why no wake-up is lost and every index runs exactly once, are in
@@ -15,6 +16,7 @@
 pub mod blocks;
 pub mod clock;
 pub mod context;
+pub mod definitions;
 pub mod pool;
 pub mod range;
 pub mod record;

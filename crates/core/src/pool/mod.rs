@@ -16,6 +16,7 @@ pub use worker::{Advance, Next, Worker, lane};
 
 use crate::blocks::Blocks;
 use crate::context::Context;
+use crate::definitions::Definitions;
 use crate::range::Ranges;
 use crate::sleep::Sleepers;
 use crate::stats::Counters;
@@ -37,6 +38,7 @@ pub struct Pool {
     sleepers: Sleepers,
     ranges: Ranges,
     stopping: AtomicBool,
+    definitions: Definitions,
 }
 
 /// The place of one worker in a pool; a worker that dies leaves it to its replacement.

@@ -4,6 +4,7 @@ use super::{Pool, Seat, lock};
 use crate::blocks::Blocks;
 use crate::clock::now_us;
 use crate::context::Context;
+use crate::definitions::Definitions;
 use crate::range::Ranges;
 use crate::sleep::Sleepers;
 use crate::slot::{Slot, kind};
@@ -59,6 +60,7 @@ impl Pool {
             sleepers: Sleepers::new(options.seats, options.max_searching),
             ranges: Ranges::new(options.seats),
             stopping: AtomicBool::new(false),
+            definitions: Definitions::default(),
         })
     }
 
@@ -70,6 +72,11 @@ impl Pool {
     /// The context that gets the pool's records.
     pub fn owner(&self) -> &Arc<Context> {
         &self.owner
+    }
+
+    /// What the pool's functions are.
+    pub fn definitions(&self) -> &Definitions {
+        &self.definitions
     }
 
     /// How it was made.
