@@ -34,6 +34,8 @@ const BATCH: usize = 32;
 /// | 16 | results already in the column | the worker's program |
 /// | 20, 24, 28 | result tag, block, bytes | the worker's program |
 /// | 32 | when the claim began, µs modulo 2^32 | core |
+/// | 36 | number of the claim that the owner wants no more of | the owner's program |
+/// | 40 | number of the claim in progress | core |
 pub mod lane {
     /// Bytes before the first lane.
     pub const CONTROL: usize = 64;
@@ -324,6 +326,7 @@ impl Worker {
             self.word(lane, at).store(0, relaxed);
         }
         self.word(lane, 32).store((now / 1000) as u32, relaxed);
+        self.word(lane, 40).fetch_add(1, relaxed);
         // SYNC POINT: lane filled, for whoever watches time limits.
         self.word(lane, 0).store(slot, Ordering::Release);
         self.claims[lane] = Claim { slot, start: items.start, count, began: now };
