@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root, run } from './run.mjs';
+import { run } from './run.mjs';
 
 /** A suite of Rust tests: what `cargo` runs with these arguments. `hint` is printed if no test ran. */
 export function cargoTests(name, args, { env, toolchain, hint } = {}) {
