@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url';
+import { mapByHand } from './by-hand.mjs';
+
+const script = fileURLToPath(new URL('./workers/workerpool.cjs', import.meta.url));
+
+export default class {
+  static group = 'peer';
+  static package = 'workerpool';
+  static settings = [{}];
+  #lib;
+  #pool;
+
+  async load() {
+    this.#lib = (await import('workerpool')).default;
+  }
+
+  start(workers) {
+    this.#pool = this.#lib.pool(script, { workerType: 'thread', minWorkers: workers, maxWorkers: workers });
+  }
+
+  call(name, arg) {
+    return this.#pool.exec(name, [arg]);
+  }
+
+  map(name, items, chunks, join) {
+    return mapByHand(this, name, items, chunks, join);
+  }
+
+  stop() {
+    return this.#pool.terminate(true);
+  }
+}

@@ -1,0 +1,3 @@
+'use strict';
+const work = require('../../work.cjs');
+require('synckit').runAsWorker((name, arg) => work[name](arg));

@@ -1,0 +1,44 @@
+'use strict';
+
+// The functions that every contender runs. Each is self-contained, so that it may travel as source as well.
+// `…Chunk` is the same work on a whole chunk, for contenders whose callers have to cut their input by hand.
+
+const inc = (x) => x + 1;
+const incChunk = (items) => items.map((x) => x + 1);
+
+const change = (o) => ({ id: o.id, name: o.name.toUpperCase(), score: o.score * 2, tags: [o.tags[1], o.tags[0]] });
+const changeChunk = (items) =>
+  items.map((o) => ({ id: o.id, name: o.name.toUpperCase(), score: o.score * 2, tags: [o.tags[1], o.tags[0]] }));
+
+/** Length, first and last item of a typed array: proof that it arrived, without reading it all. */
+const ends = (array) => [array.length, array[0], array[array.length - 1]];
+
+/** Keeps a core busy for `steps` steps of a pseudo-random generator, and returns where it ended. */
+const busy = (steps) => {
+  let x = 1;
+  for (let i = 0; i < steps; i++) x = (Math.imul(x, 1664525) + 1013904223) | 0;
+  return x;
+};
+const busyChunk = (list) =>
+  list.map((steps) => {
+    let x = 1;
+    for (let i = 0; i < steps; i++) x = (Math.imul(x, 1664525) + 1013904223) | 0;
+    return x;
+  });
+
+/** Returns true once `parties` workers are inside at the same time. `seats` is an Int32Array over shared memory. */
+const rendezvous = ({ seats, parties }) => {
+  if (Atomics.add(seats, 0, 1) + 1 === parties) Atomics.notify(seats, 0);
+  for (let seen = Atomics.load(seats, 0); seen < parties; seen = Atomics.load(seats, 0)) {
+    if (Atomics.wait(seats, 0, seen, 20_000) === 'timed-out') return false;
+  }
+  return true;
+};
+
+/** Counts itself in `seats[0]`, then never returns. */
+const forever = ({ seats }) => {
+  Atomics.add(seats, 0, 1);
+  for (;;) Atomics.load(seats, 0);
+};
+
+module.exports = { inc, incChunk, change, changeChunk, ends, busy, busyChunk, rendezvous, forever };
