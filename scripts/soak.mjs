@@ -5,7 +5,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { machine } from './lib/machine.mjs';
+import { machine } from '../bench/lib/machine.mjs';
+import { machineLine } from './lib/machine-line.mjs';
 import { npm, root } from './lib/run.mjs';
 import { cargoTests, finish, runSuite, vitestTests } from './lib/suites.mjs';
 import { setup } from './setup.mjs';
@@ -48,7 +49,7 @@ function page(results) {
   );
   return `# The soak run
 
-Written by \`npm run test:soak\` on ${new Date().toISOString().slice(0, 10)}: ${machine()}.
+Written by \`npm run test:soak\` on ${new Date().toISOString().slice(0, 10)}: ${machineLine(machine())}.
 
 | suite | passed | failed | time |
 |---|---|---|---|
