@@ -33,9 +33,10 @@ const suites = [
   cargoTests('miri', ['miri', 'test', '--no-fail-fast', '-p', 'manycore-core', '--lib'], {
     toolchain: 'nightly',
     env: { MIRIFLAGS: '-Zmiri-disable-isolation', CARGO_TARGET_DIR: join(root, 'target', 'miri') },
+    minutes: 120,
     hint: 'miri comes with `rustup toolchain install nightly --component miri,rust-src`',
   }),
-  vitestTests('long tests', { config: 'vitest.soak.config.ts' }),
+  vitestTests('long tests', { config: 'vitest.soak.config.ts', minutes: 240 }),
   ...versions.map(onNode),
 ];
 

@@ -6,18 +6,31 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * Runs a command with its output visible. Resolves with its exit code and, where `tee` is set, what it wrote to
- * stdout. A command that cannot be started rejects.
+ * stdout. A command that cannot be started rejects. After `limit` milliseconds it is killed with all its children,
+ * as a test may hang in a way that nothing inside its own process can end.
  */
-export function run(command, args, { cwd = root, env = process.env, tee = false, shell = false } = {}) {
+export function run(command, args, { cwd = root, env = process.env, tee = false, shell = false, limit } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, shell, stdio: ['inherit', tee ? 'pipe' : 'inherit', 'inherit'] });
+    const stdio = ['inherit', tee ? 'pipe' : 'inherit', 'inherit'];
+    const group = limit !== undefined && process.platform !== 'win32';
+    const child = spawn(command, args, { cwd, env, shell, stdio, detached: group });
     let output = '';
     child.stdout?.setEncoding('utf8').on('data', (text) => {
       output += text;
       process.stdout.write(text);
     });
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code: code ?? 1, signal, output }));
+    const kill = (signal) => (group ? process.kill(-child.pid, signal) : child.kill(signal));
+    const watchdog = limit && setTimeout(kill, limit, 'SIGKILL');
+    // A process group of its own does not get the terminal's Ctrl+C.
+    const forwarded = group ? ['SIGINT', 'SIGTERM'] : [];
+    for (const signal of forwarded) process.on(signal, kill);
+    const settle = (done, value) => {
+      clearTimeout(watchdog);
+      for (const signal of forwarded) process.off(signal, kill);
+      done(value);
+    };
+    child.on('error', (error) => settle(reject, error));
+    child.on('close', (code, signal) => settle(resolve, { code: code ?? 1, signal, output }));
   });
 }
 

@@ -1,15 +1,22 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './run.mjs';
 
-/** A suite of Rust tests: what `cargo` runs with these arguments. `hint` is printed if no test ran. */
-export function cargoTests(name, args, { env, toolchain, hint } = {}) {
+/**
+ * A suite of Rust tests: what `cargo` runs with these arguments, killed after so many minutes. `hint` is printed if no
+ * test ran.
+ */
+export function cargoTests(name, args, { env, toolchain, hint, minutes = 10 } = {}) {
   return {
     name,
     async run() {
       const prefix = toolchain ? [`+${toolchain}`] : [];
-      const { code, output } = await run('cargo', [...prefix, ...args], { tee: true, env: { ...process.env, ...env } });
+      const { code, signal, output } = await run('cargo', [...prefix, ...args], {
+        tee: true,
+        env: { ...process.env, ...env },
+        limit: minutes * 60_000,
+      });
       let passed = 0;
       let failed = 0;
       for (const [, p, f] of output.matchAll(/^test result: \S+ (\d+) passed; (\d+) failed;/gm)) {
@@ -17,13 +24,13 @@ export function cargoTests(name, args, { env, toolchain, hint } = {}) {
         failed += Number(f);
       }
       if (hint && passed + failed === 0) console.error(hint);
-      return { code, passed, failed };
+      return { code, signal, passed, failed };
     },
   };
 }
 
-/** A suite of TypeScript tests: what vitest runs with this configuration, under the Node at `node`. */
-export function vitestTests(name, { node = process.execPath, config = 'vitest.config.ts' } = {}) {
+/** A suite of TypeScript tests: what vitest runs with this configuration, under the Node at `node`; killed likewise. */
+export function vitestTests(name, { node = process.execPath, config = 'vitest.config.ts', minutes = 10 } = {}) {
   return {
     name,
     async run() {
@@ -31,10 +38,12 @@ export function vitestTests(name, { node = process.execPath, config = 'vitest.co
       try {
         const report = join(folder, 'vitest.json');
         const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-        const { code } = await run(node, ['node_modules/vitest/vitest.mjs', 'run', '--config', config, ...reporters]);
+        const args = ['node_modules/vitest/vitest.mjs', 'run', '--config', config, ...reporters];
+        const { code, signal } = await run(node, args, { limit: minutes * 60_000 });
+        if (!existsSync(report)) return { code, signal, passed: 0, failed: 0 };
         const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
         const tests = testResults.flatMap((file) => file.assertionResults);
-        return { code, passed: numPassedTests, failed: numFailedTests, tests };
+        return { code, signal, passed: numPassedTests, failed: numFailedTests, tests };
       } finally {
         rmSync(folder, { recursive: true });
       }
@@ -50,7 +59,8 @@ export async function runSuite(suite) {
   let problem = '';
   try {
     result = await suite.run();
-    if (result.failed === 0 && result.code !== 0) problem = `ended with exit code ${result.code}`;
+    if (result.signal) problem = `was killed by ${result.signal}`;
+    else if (result.failed === 0 && result.code !== 0) problem = `ended with exit code ${result.code}`;
     else if (result.passed + result.failed === 0) problem = 'ran no test';
   } catch (error) {
     problem = error.message;
