@@ -1,0 +1,248 @@
+import { SHARE_ENV } from 'node:worker_threads';
+import type {
+  AsyncTaskOptions,
+  ContextName,
+  PoolOptions,
+  RestartLimit,
+  TaskLimits,
+  TaskOptions,
+  WaitOptions,
+} from '../pool/options.js';
+import { cpuCount } from './cpu.js';
+import { expected } from './describe.js';
+import type { AnyFunction } from './functions/definition.js';
+import {
+  array,
+  type Check,
+  functionOr,
+  integerFrom,
+  isObject,
+  object,
+  ofType,
+  oneOf,
+  readOptions,
+  signal,
+  strings,
+  time,
+} from './options/checks.js';
+
+/** A pool's options with every default filled in. A limit that is not set is Infinity. */
+export interface ResolvedPoolOptions {
+  readonly processes: number;
+  readonly minProcesses: number;
+  readonly idleTimeout: number;
+  readonly initializer: AnyFunction | undefined;
+  readonly initArgs: readonly unknown[];
+  readonly maxTasksPerChild: number;
+  readonly context: ContextName;
+  readonly concurrency: number;
+  readonly timeout: number;
+  readonly grace: number;
+  readonly retries: number;
+  readonly retryOn: ((error: Error) => boolean) | undefined;
+  readonly backoff: number | ((attempt: number) => number);
+  readonly maxRestarts: Readonly<RestartLimit>;
+  readonly maxPending: number;
+  readonly whenFull: 'wait' | 'reject';
+  readonly resourceLimits: PoolOptions['resourceLimits'];
+  readonly env: PoolOptions['env'];
+  readonly execArgv: readonly string[] | undefined;
+  readonly argv: readonly string[] | undefined;
+  readonly name: string | undefined;
+}
+
+const context: Check = (value, name) => {
+  if (value === 'fork' || value === 'forkserver') {
+    throw new RangeError(
+      `Context '${value}' is not possible: a fork copies only the thread that calls it, and Node cannot run without its ` +
+        "other threads. Use 'thread'",
+    );
+  }
+  if (value === 'spawn') throw new RangeError("Context 'spawn' is not available in this version. Use 'thread'");
+  return oneOf('thread', 'inline')(value, name);
+};
+
+const env: Check = (value, name) => {
+  if (value === SHARE_ENV) return value;
+  if (!isObject(value)) throw new TypeError(expected(name, 'an object or SHARE_ENV', value));
+  for (const [key, text] of Object.entries(value)) {
+    if (text !== undefined && typeof text !== 'string')
+      throw new TypeError(expected(`${name}.${key}`, 'a string', text));
+  }
+  return value;
+};
+
+/** A size in MB, or anything else that is more than nothing. */
+const positive: Check = (value, name) => {
+  if (typeof value !== 'number') throw new TypeError(expected(name, 'a number above 0', value));
+  if (!(value > 0)) throw new RangeError(expected(name, 'a number above 0', value));
+  return value;
+};
+
+const limitChecks = {
+  timeout: time,
+  grace: time,
+  retries: integerFrom(0, true),
+  retryOn: ofType('function'),
+  backoff: functionOr(time, 'a number of milliseconds'),
+  concurrency: integerFrom(1),
+} satisfies Record<keyof TaskLimits, Check>;
+
+const poolChecks = {
+  ...limitChecks,
+  processes: integerFrom(1),
+  minProcesses: integerFrom(0),
+  idleTimeout: time,
+  initializer: ofType('function'),
+  initArgs: array,
+  maxTasksPerChild: integerFrom(1),
+  context,
+  maxRestarts: object({ count: integerFrom(0, true), within: time }),
+  maxPending: integerFrom(1),
+  whenFull: oneOf('wait', 'reject'),
+  resourceLimits: object({
+    maxOldGenerationSizeMb: positive,
+    maxYoungGenerationSizeMb: positive,
+    codeRangeSizeMb: positive,
+    stackSizeMb: positive,
+  }),
+  env,
+  execArgv: strings,
+  argv: strings,
+  name: ofType('string'),
+} satisfies Record<keyof PoolOptions, Check>;
+
+const taskChecks = {
+  ...limitChecks,
+  chunkSize: integerFrom(1),
+  bufferSize: integerFrom(1),
+  signal,
+  failFast: ofType('boolean'),
+  settled: ofType('boolean'),
+  progress: functionOr(ofType('boolean'), 'a boolean'),
+  onReport: ofType('function'),
+  transfer: array,
+} satisfies Record<keyof TaskOptions, Check>;
+
+const callbackChecks = {
+  callback: ofType('function'),
+  errorCallback: ofType('function'),
+} satisfies Record<Exclude<keyof AsyncTaskOptions, keyof TaskOptions>, Check>;
+
+const waitChecks = { timeout: time, signal } satisfies Record<keyof WaitOptions, Check>;
+
+/**
+ * Checks what `new Pool` was given (a number is `processes`) and fills in the defaults.
+ * Throws TypeError or RangeError that names the option.
+ */
+export function poolOptions(given?: number | PoolOptions): ResolvedPoolOptions {
+  const options = poolObject(given);
+  const processes = options.processes ?? cpuCount();
+  // One that is given alone implies the other: without it, it would change nothing.
+  const minProcesses = options.minProcesses ?? (options.idleTimeout === undefined ? processes : 0);
+  if (minProcesses > processes) {
+    throw new RangeError(expected('minProcesses', `at most \`processes\` (${processes})`, minProcesses));
+  }
+  const idleTimeout = minProcesses < processes ? 10_000 : Number.POSITIVE_INFINITY;
+  return {
+    processes,
+    minProcesses,
+    idleTimeout: options.idleTimeout ?? idleTimeout,
+    initializer: options.initializer,
+    initArgs: options.initArgs ?? [],
+    maxTasksPerChild: options.maxTasksPerChild ?? Number.POSITIVE_INFINITY,
+    context: options.context ?? 'thread',
+    concurrency: options.concurrency ?? 1,
+    timeout: options.timeout ?? Number.POSITIVE_INFINITY,
+    grace: options.grace ?? 100,
+    retries: options.retries ?? 0,
+    retryOn: options.retryOn,
+    backoff: options.backoff ?? 0,
+    maxRestarts: { count: 10, within: 60_000, ...options.maxRestarts },
+    maxPending: options.maxPending ?? Number.POSITIVE_INFINITY,
+    whenFull: options.whenFull ?? 'wait',
+    resourceLimits: options.resourceLimits,
+    env: options.env,
+    execArgv: options.execArgv,
+    argv: options.argv,
+    name: options.name,
+  };
+}
+
+function poolObject(given: number | PoolOptions | undefined): PoolOptions {
+  if (given === undefined) return readOptions({}, poolChecks);
+  if (typeof given === 'number') return readOptions({ processes: given }, poolChecks);
+  if (!isObject(given)) throw new TypeError(expected('options', 'a number of processes or an object', given));
+  return readOptions(given, poolChecks, { checks: taskChecks, where: 'a call such as `map`, not of the pool' });
+}
+
+const none = Object.freeze(shaped(Object.create(null)));
+
+/**
+ * Checks the options of one call (a number is `chunkSize`). `method` is the name of the called method; only those that
+ * end in `Async` take callbacks. What it gives has every property, as its own. Throws TypeError or RangeError that
+ * names the option.
+ */
+export function taskOptions<R = unknown>(
+  given: AsyncTaskOptions<R> | number | undefined,
+  method: string,
+): AsyncTaskOptions<R> {
+  return given === undefined ? none : shaped(checkedTaskOptions(given, method));
+}
+
+function checkedTaskOptions<R>(given: AsyncTaskOptions<R> | number, method: string): AsyncTaskOptions<R> {
+  const single = method.startsWith('apply');
+  if (typeof given === 'number' && !single) return readOptions({ chunkSize: given }, taskChecks);
+  if (!isObject(given)) {
+    throw new TypeError(expected('options', single ? 'an object' : 'a chunk size or an object', given));
+  }
+  const pool = { checks: poolChecks, where: 'the pool' };
+  if (method.endsWith('Async')) return readOptions(given, { ...taskChecks, ...callbackChecks }, pool);
+  const name = Object.keys(given).find((key) => Object.hasOwn(callbackChecks, key));
+  if (name !== undefined) {
+    const takers = '`applyAsync`, `mapAsync` and `starmapAsync`';
+    throw new TypeError(`Unknown option \`${name}\` of \`${method}\`; it is an option of ${takers}`);
+  }
+  return readOptions(given, taskChecks, pool);
+}
+
+/** The same options in one shape, with no property left to a prototype. */
+function shaped<R>(options: AsyncTaskOptions<R>): AsyncTaskOptions<R> {
+  return {
+    timeout: options.timeout,
+    grace: options.grace,
+    retries: options.retries,
+    retryOn: options.retryOn,
+    backoff: options.backoff,
+    concurrency: options.concurrency,
+    chunkSize: options.chunkSize,
+    bufferSize: options.bufferSize,
+    signal: options.signal,
+    failFast: options.failFast,
+    settled: options.settled,
+    progress: options.progress,
+    onReport: options.onReport,
+    transfer: options.transfer,
+    callback: options.callback,
+    errorCallback: options.errorCallback,
+  } satisfies Record<keyof AsyncTaskOptions, unknown>;
+}
+
+/** The options of a wait; without a `timeout` it is Infinity. */
+export interface ResolvedWaitOptions {
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const forEver: ResolvedWaitOptions = Object.freeze({
+  timeout: Number.POSITIVE_INFINITY,
+  signal: undefined,
+});
+
+/** Checks the options of a wait, such as `result.get()`. Throws TypeError or RangeError that names the option. */
+export function waitOptions(given: WaitOptions | undefined): ResolvedWaitOptions {
+  if (given === undefined) return forEver;
+  if (!isObject(given)) throw new TypeError(expected('options', 'an object such as `{ timeout: 5000 }`', given));
+  const options = readOptions<WaitOptions>(given, waitChecks);
+  return { timeout: options.timeout ?? Number.POSITIVE_INFINITY, signal: options.signal };
+}
