@@ -15,6 +15,7 @@ const { shapes, only, rounds, quick, out, help } = readOptions();
 if (help !== null) {
   console.log(help);
 } else {
+  checkBuild();
   installPeers();
   process.exitCode = (await run()) ? 0 : 1;
 }
@@ -26,6 +27,13 @@ function readOptions() {
     console.error(error.message);
     process.exit(2);
   }
+}
+
+function checkBuild() {
+  const wanted = only === null || only.includes('manycore');
+  if (!wanted || existsSync(fileURLToPath(new URL('../dist/index.js', import.meta.url)))) return;
+  console.error('manycore is not built: run `npm run build` first, or name other contenders with --only');
+  process.exit(2);
 }
 
 function installPeers() {

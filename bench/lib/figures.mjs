@@ -13,13 +13,12 @@ export function summary(values) {
   return { median: middle, min: Math.min(...values), max: Math.max(...values), mad };
 }
 
-/** How many times better `a` is than `b`: the median of the ratios of the rounds that both have. */
+/** How many times better `a` is than `b`: the median of the ratios of the rounds where both are above 0. */
 export function ratio(a, b, metric, better) {
   const ratios = [];
   for (let i = 0; i < Math.min(a.rounds.length, b.rounds.length); i++) {
     const [x, y] = [a.rounds[i]?.[metric], b.rounds[i]?.[metric]];
-    if (x === undefined || y === undefined) continue;
-    if (better === 'higher' ? y > 0 : x > 0) ratios.push(better === 'higher' ? x / y : y / x);
+    if (x > 0 && y > 0) ratios.push(better === 'higher' ? x / y : y / x);
   }
   return ratios.length === 0 ? null : median(ratios);
 }

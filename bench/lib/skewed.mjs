@@ -17,7 +17,12 @@ export function skewed(list) {
     return ms;
   };
   return {
-    params: (_quick, { stepsPerMs }) => ({ workers: 2, milliseconds: list(), ...costs(list(), stepsPerMs) }),
+    params: (_quick, { stepsPerMs }) => ({
+      workers: 2,
+      stepsPerMs,
+      milliseconds: list(),
+      ...costs(list(), stepsPerMs),
+    }),
     metrics: {
       ideal: { label: 'of ideal', unit: '%', better: 'higher' },
       ofSchedule: { label: 'of a perfect schedule by hand', unit: '%', better: 'higher' },
@@ -25,7 +30,7 @@ export function skewed(list) {
     },
     async setup(pool, params) {
       await pool.load();
-      const short = { steps: params.steps.slice(-20), expected: params.expected.slice(-20) };
+      const short = costs(params.milliseconds, params.stepsPerMs / 8);
       const info = await tune(pool, params.workers, () => run(pool, short));
       pool.start(params.workers, info.settings);
       await run(pool, params);
