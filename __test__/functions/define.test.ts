@@ -178,6 +178,20 @@ describe('functions that need nothing around them', () => {
     expect(sent(fn)).toBe(sent(fn));
   });
 
+  it('that are new objects of the same text have one definition', () => {
+    const made = [1, 2].map(() => (x: number) => x + 1);
+    expect(made[0]).not.toBe(made[1]);
+    expect(sourceOf(made[0] as AnyFunction)).toBe(sourceOf(made[1] as AnyFunction));
+  });
+
+  it('of the same text stay apart if one is strict, or named otherwise', () => {
+    const text = 'function f() { return this === undefined; }';
+    expect(sent(made(text, true))()).toBe(true);
+    expect(sent(made(text, false))()).toBe(false);
+    const [a, b] = [{ a: (x: number) => x }.a, { b: (x: number) => x }.b];
+    expect([sent(a).name, sent(b).name]).toEqual(['a', 'b']);
+  });
+
   it('can be sent on by whoever received them', () => {
     const definition = define((x: number) => x + 1);
     expect(define(load(definition))).toEqual(definition);

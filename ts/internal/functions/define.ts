@@ -19,8 +19,17 @@ const moduleScoped = new Set(['require', 'module', 'exports', '__filename', '__d
 /** esbuild and tsx wrap functions in `__name(fn, 'name')` to keep their names. Ours does nothing: the name travels. */
 const NAME_HELPER = '__name';
 
+/** How many definitions are kept by text. A program that makes functions without end must not fill its memory. */
+const MAX_KNOWN = 1024;
+
 /**
- * How a function travels to a worker. The work is done once per function object.
+ * Definitions by the function's text, name and file. A function written inside of a loop or a request handler is a new
+ * object each time, with the same text.
+ */
+const known = new Map<string, SourceDefinition>();
+
+/**
+ * How a function travels to a worker. The work is done once per function object, or per text within a file.
  * Throws SerializationError for a function that cannot be sent, and says why and what to do.
  */
 export function define(fn: AnyFunction): Definition {
@@ -37,7 +46,7 @@ function describe(fn: AnyFunction): Definition {
   const native = /\{\s*\[native code\]\s*\}$/.test(text);
   try {
     if (native) throw refusal(fn, text, nativeReason(fn));
-    return fromSource(fn, text);
+    return knownSource(fn, text);
   } catch (error) {
     // Some functions of Node are JavaScript, and look like any function with a closure.
     const path = builtinPath(fn);
@@ -46,7 +55,19 @@ function describe(fn: AnyFunction): Definition {
   }
 }
 
-function fromSource(fn: AnyFunction, text: string): SourceDefinition {
+function knownSource(fn: AnyFunction, text: string): SourceDefinition {
+  const file = callerFile();
+  const key = JSON.stringify([isSloppy(fn), nameOf(fn), file, text]);
+  let definition = known.get(key);
+  if (definition === undefined) {
+    definition = fromSource(fn, text, file);
+    if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as string);
+    known.set(key, definition);
+  }
+  return definition;
+}
+
+function fromSource(fn: AnyFunction, text: string, file: string): SourceDefinition {
   const { node, sloppy, method } = parse(fn, text);
   if (node.generator) {
     throw refusal(
@@ -57,7 +78,6 @@ function fromSource(fn: AnyFunction, text: string): SourceDefinition {
   }
   const analysis = analyse(node, sloppy);
   checkOuter(fn, text, analysis.outer);
-  const file = callerFile();
   const place = file === '' ? undefined : Place.find(file, text);
   const helped = checkNames(fn, text, analysis, place);
 
@@ -95,11 +115,14 @@ interface Parsed {
   readonly method: boolean;
 }
 
+/** Only sloppy plain functions have these properties. Of arrows and methods it cannot be known: strict is the rule. */
+function isSloppy(fn: AnyFunction): boolean {
+  return Object.hasOwn(fn, 'caller') && Object.hasOwn(fn, 'arguments');
+}
+
 function parse(fn: AnyFunction, text: string): Parsed {
-  // Only sloppy plain functions have these properties. Of arrows and methods it cannot be known; strict code is the rule.
-  const known = Object.hasOwn(fn, 'caller') && Object.hasOwn(fn, 'arguments');
   let failure: unknown;
-  for (const sourceType of known ? (['script'] as const) : (['module', 'script'] as const)) {
+  for (const sourceType of isSloppy(fn) ? (['script'] as const) : (['module', 'script'] as const)) {
     const sloppy = sourceType === 'script';
     for (const method of [false, true]) {
       try {
