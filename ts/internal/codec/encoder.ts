@@ -1,0 +1,441 @@
+import { SerializationError } from '../errors.js';
+import { writeArray } from './arrays.js';
+import { BufferList } from './buffers.js';
+import type { Bytes } from './bytes.js';
+import { registeredName } from './classes.js';
+import { writeError } from './errors.js';
+import type { Hooks, Thrown } from './hooks.js';
+import { describeKind, innerKind, Kind, kindOf } from './kinds.js';
+import { Output } from './output.js';
+import { locate, Unsendable } from './path.js';
+import { type Shape, ShapeTree, writeShape } from './shapes.js';
+import * as tags from './tags.js';
+import { writeBigInt, writeBoxed, writeDate, writeMap, writeRegExp, writeSet } from './values.js';
+
+/** Up to here a list is searched for objects met before; a Map is faster only for more of them. */
+const LIST_LENGTH = 32;
+const EMPTY = {};
+
+/** A point of a message to which the encoder can go back, as if what followed had not been written. */
+export interface Mark {
+  readonly used: number;
+  readonly objects: number;
+  readonly shapes: number;
+  readonly buffers: number;
+}
+
+/**
+ * Writes messages in one pass. One encoder serves one thread; it keeps what it learns about the shapes of objects.
+ * The format is in `docs/codec.md`.
+ */
+export class Encoder extends Output {
+  /** Names the values in the `path` of an error: `label[2].db`, or with `encodeOne`, `label.db`. */
+  label = 'value';
+  readonly hooks: Hooks;
+  readonly buffers = new BufferList();
+
+  readonly #tree = new ShapeTree();
+  #busy = false;
+  #index = 0;
+  /** The number of this message; a shape that carries it is described already. */
+  #message = 0;
+  #shapes: Shape[] = [];
+  #shapeCount = 0;
+  #flags = 0;
+  /** Inherited enumerable properties exist everywhere: somebody extended Object.prototype. */
+  #polluted = false;
+  readonly #list: unknown[] = new Array(LIST_LENGTH).fill(undefined);
+  #listUsed = 0;
+  #objects = 0;
+  #map: Map<unknown, number> | null = null;
+  #attachments: Map<object, number> | null = null;
+
+  constructor(hooks: Hooks) {
+    super();
+    this.hooks = hooks;
+  }
+
+  /**
+   * Writes one message with `values[lo..hi)` into `target` at `[pos, end)`.
+   * @param independent every value is a root of its own for identity and cycles, as the items of a map are;
+   * otherwise identity is kept across all of them, as for the arguments of one call
+   * @param moved buffers that travel as attachments instead of being copied: buffer → attachment id
+   * @returns the end position, or -1 if the message does not fit: then it is in `scratch.u8` at `[0, length)`, until the
+   * next message
+   * @throws SerializationError with the `path` of what cannot be sent
+   */
+  encode(
+    target: Bytes,
+    pos: number,
+    end: number,
+    values: readonly unknown[],
+    lo: number,
+    hi: number,
+    independent: boolean,
+    moved?: Map<ArrayBuffer, number>,
+  ): number {
+    if (this.#busy) return this.#nested((inner) => inner.encode(target, pos, end, values, lo, hi, independent, moved));
+    this.#begin(target, pos, end, moved);
+    try {
+      if (this.pos > this.limit) this.grow(0);
+      this.pos++;
+      this.uint32(hi - lo);
+      for (let i = lo; i < hi; i++) {
+        this.#index = i;
+        this.value(values[i]);
+        if (independent) this.#forget();
+      }
+      return this.#end(independent ? tags.MANY | tags.INDEPENDENT : tags.MANY);
+    } catch (error) {
+      const root = `${this.label}[${this.#index}]`;
+      throw this.#failure(error, independent ? [values[this.#index]] : values.slice(lo, this.#index + 1), (i) =>
+        independent ? root : `${this.label}[${lo + i}]`,
+      );
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** As `encode`, for a message that is one value. */
+  encodeOne(target: Bytes, pos: number, end: number, value: unknown, moved?: Map<ArrayBuffer, number>): number {
+    if (this.#busy) return this.#nested((inner) => inner.encodeOne(target, pos, end, value, moved));
+    this.#begin(target, pos, end, moved);
+    try {
+      if (this.pos > this.limit) this.grow(0);
+      this.pos++;
+      this.value(value);
+      return this.#end(0);
+    } catch (error) {
+      throw this.#failure(error, [value], () => this.label);
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** A getter of the user's encodes something while we encode: it gets an encoder of its own, and we leave the target. */
+  #nested(run: (inner: Encoder) => number): number {
+    this.leaveTarget();
+    const inner = new Encoder(this.hooks);
+    inner.label = this.label;
+    const result = run(inner);
+    this.scratch = inner.scratch;
+    this.length = inner.length;
+    return result;
+  }
+
+  #begin(target: Bytes, pos: number, end: number, moved: Map<ArrayBuffer, number> | undefined): void {
+    this.#busy = true;
+    this.#message++;
+    this.#flags = 0;
+    this.#polluted = false;
+    for (const _ in EMPTY) this.#polluted = true;
+    if (moved !== undefined) this.buffers.moved = moved;
+    this.open(target, pos, end);
+  }
+
+  #end(flags: number): number {
+    if (this.buffers.count > 0) {
+      flags |= tags.HAS_BUFFERS;
+      this.buffers.write(this);
+    }
+    this.u8[this.start] = flags | this.#flags;
+    return this.finish();
+  }
+
+  #close(): void {
+    this.#forget();
+    const list = this.#list;
+    for (let i = 0; i < this.#listUsed; i++) list[i] = undefined;
+    this.#listUsed = 0;
+    this.#shapeCount = 0;
+    this.#attachments = null;
+    if (this.#shapes.length > 64) this.#shapes = [];
+    if (this.buffers.used) this.buffers.clear();
+    this.#tree.renew();
+    this.release();
+    this.#busy = false;
+  }
+
+  /** What comes next is a root of its own. */
+  #forget(): void {
+    if (this.#objects > this.#listUsed) this.#listUsed = Math.min(this.#objects, LIST_LENGTH);
+    this.#objects = 0;
+    this.#map = null;
+    if (this.buffers.used) this.buffers.forget();
+  }
+
+  /** Writes any value. */
+  value(value: unknown): void {
+    if (this.pos > this.limit) this.grow(0);
+    switch (typeof value) {
+      case 'string':
+        this.string(value);
+        return;
+      case 'number':
+        this.number(value);
+        return;
+      case 'object':
+        if (value === null) this.byte(tags.NULL);
+        else this.#object(value);
+        return;
+      case 'boolean':
+        this.byte(value ? tags.TRUE : tags.FALSE);
+        return;
+      case 'undefined':
+        this.byte(tags.UNDEFINED);
+        return;
+      case 'bigint':
+        writeBigInt(this, value);
+        return;
+      case 'function':
+        this.#function(value);
+        return;
+      default:
+        throw new Unsendable(value);
+    }
+  }
+
+  #object(object: object): void {
+    if (this.#met(object)) return;
+    if (Array.isArray(object)) {
+      const name = this.#registered(object);
+      if (name !== undefined) this.#className(name);
+      writeArray(this, object);
+      return;
+    }
+    const prototype = Object.getPrototypeOf(object);
+    if (prototype === Object.prototype || prototype === null) this.#properties(object);
+    else this.#special(object, kindOf(object, prototype), prototype);
+  }
+
+  #registered(object: object): string | undefined {
+    const prototype = Object.getPrototypeOf(object);
+    return prototype === Array.prototype || prototype === null ? undefined : registeredName(prototype);
+  }
+
+  #special(object: object, kind: Kind, prototype: object): void {
+    switch (kind) {
+      case Kind.plain:
+        return this.#ownProperties(object);
+      case Kind.map:
+        return writeMap(this, object as Map<unknown, unknown>);
+      case Kind.set:
+        return writeSet(this, object as Set<unknown>);
+      case Kind.date:
+        return writeDate(this, object as Date);
+      case Kind.regexp:
+        return writeRegExp(this, object as RegExp);
+      case Kind.boxed:
+        return writeBoxed(this, object);
+      case Kind.buffer:
+        return this.buffers.writeBuffer(this, object as ArrayBuffer);
+      case Kind.view:
+        return this.buffers.writeView(this, object as ArrayBufferView);
+      case Kind.error:
+        return writeError(this, object as Error);
+      case Kind.attached:
+        this.byte(tags.ATTACHED);
+        this.uint32(this.attach(object));
+        return;
+      case Kind.thrown:
+        this.byte(tags.THROWN);
+        this.value((object as Thrown).error);
+        return;
+      case Kind.registered:
+        this.#className(registeredName(prototype) as string);
+        return this.#special(object, innerKind(object, prototype), prototype);
+      default:
+        throw new Unsendable(object);
+    }
+  }
+
+  #className(name: string): void {
+    this.byte(tags.CLASS);
+    this.string(name);
+    this.reserve(0);
+  }
+
+  /** @returns true if the object was met before in this root: then a reference to it is written */
+  #met(object: object): boolean {
+    const count = this.#objects;
+    if (count < LIST_LENGTH) {
+      const list = this.#list;
+      for (let i = 0; i < count; i++) {
+        if (list[i] === object) return this.#reference(i);
+      }
+      list[count] = object;
+    } else {
+      const map = this.#map ?? this.#makeMap();
+      const number = map.get(object);
+      if (number !== undefined) return this.#reference(number);
+      map.set(object, count);
+    }
+    this.#objects = count + 1;
+    return false;
+  }
+
+  #reference(number: number): true {
+    this.#flags |= tags.HAS_REFS;
+    this.byte(tags.REF);
+    this.uint32(number);
+    return true;
+  }
+
+  #makeMap(): Map<unknown, number> {
+    const map = new Map<unknown, number>();
+    for (let i = 0; i < LIST_LENGTH; i++) map.set(this.#list[i], i);
+    this.#map = map;
+    return map;
+  }
+
+  /** A plain object. Its properties are walked with for-in, for which the engine has their places at hand. */
+  #properties(object: object): void {
+    if (this.#polluted) return this.#ownProperties(object);
+    let shape: Shape | undefined = this.#tree.root;
+    for (const key in object) {
+      shape = shape.lastKey === key ? (shape.last as Shape) : this.#tree.step(shape, key);
+      if (shape === undefined) return this.#dictionary(object, Object.keys(object));
+    }
+    if (shape.uses < 2 && !this.#worthDescribing(shape)) return this.#dictionary(object, Object.keys(object));
+    this.#shape(shape);
+    const keys = shape.keys;
+    let n = 0;
+    for (const key in object) {
+      // A getter may have changed the object.
+      if (key !== keys[n]) break;
+      n++;
+      this.value((object as Record<string, unknown>)[key]);
+    }
+    for (; n < keys.length; n++) this.value((object as Record<string, unknown>)[keys[n]]);
+  }
+
+  /** The same for objects that inherit more than plain objects do. */
+  #ownProperties(object: object): void {
+    const keys = Object.keys(object);
+    let shape: Shape | undefined = this.#tree.root;
+    for (let i = 0; i < keys.length && shape !== undefined; i++) {
+      shape = shape.lastKey === keys[i] ? shape.last : this.#tree.step(shape, keys[i]);
+    }
+    if (shape === undefined || (shape.uses < 2 && !this.#worthDescribing(shape))) return this.#dictionary(object, keys);
+    this.#shape(shape);
+    for (let i = 0; i < keys.length; i++) this.value((object as Record<string, unknown>)[keys[i]]);
+  }
+
+  #worthDescribing(shape: Shape): boolean {
+    if (++shape.uses < 2) return false;
+    shape.describe();
+    return true;
+  }
+
+  /** Names the shape of the object that follows: by its number in this message, or at first by its keys. */
+  #shape(shape: Shape): void {
+    if (shape.message === this.#message) {
+      const index = shape.index;
+      if (index < tags.OBJECT_END - tags.OBJECT) {
+        this.byte(tags.OBJECT + index);
+        return;
+      }
+      this.byte(tags.OBJECT16);
+      this.dv.setUint16(this.pos, index, true);
+      this.pos += 2;
+      return;
+    }
+    const index = this.#shapeCount++;
+    shape.message = this.#message;
+    shape.index = index;
+    this.#shapes[index] = shape;
+    this.byte(tags.NEW_SHAPE);
+    writeShape(this, shape);
+  }
+
+  #dictionary(object: object, keys: readonly string[]): void {
+    this.byte(tags.DICTIONARY);
+    this.pairs(object, keys);
+  }
+
+  /** How many, then keys and values. */
+  pairs(object: object, keys: readonly string[]): void {
+    this.uint32(keys.length);
+    for (let i = 0; i < keys.length; i++) {
+      if (this.pos > this.limit) this.grow(0);
+      this.string(keys[i]);
+      this.value((object as Record<string, unknown>)[keys[i]]);
+    }
+    if (this.pos > this.limit) this.grow(0);
+  }
+
+  // biome-ignore lint/complexity/noBannedTypes: any function
+  #function(fn: Function): void {
+    if (this.#met(fn)) return;
+    let definition: object;
+    try {
+      definition = this.hooks.define(fn);
+    } catch (error) {
+      throw new Unsendable(fn, error);
+    }
+    this.byte(tags.FUNCTION);
+    this.value(definition);
+  }
+
+  /** The id of something that travels beside the bytes. */
+  attach(object: object): number {
+    this.#attachments ??= new Map();
+    let id = this.#attachments.get(object);
+    if (id === undefined) {
+      try {
+        id = this.hooks.attach(object);
+      } catch (error) {
+        throw new Unsendable(object, error);
+      }
+      this.#attachments.set(object, id);
+    }
+    return id;
+  }
+
+  mark(): Mark {
+    return {
+      used: this.pos - this.start,
+      objects: this.#objects,
+      shapes: this.#shapeCount,
+      buffers: this.buffers.count,
+    };
+  }
+
+  rollBack(mark: Mark): void {
+    this.pos = this.start + mark.used;
+    if (this.#map !== null) {
+      for (const [object, number] of this.#map) if (number >= mark.objects) this.#map.delete(object);
+    }
+    if (this.#objects > this.#listUsed) this.#listUsed = Math.min(this.#objects, LIST_LENGTH);
+    this.#objects = mark.objects;
+    while (this.#shapeCount > mark.shapes) this.#shapes[--this.#shapeCount].message = 0;
+    this.buffers.rollBack(mark.buffers);
+  }
+
+  /** The error for a message that could not be written. The path is found by a second walk: only failures pay for it. */
+  #failure(error: unknown, roots: readonly unknown[], labelOf: (i: number) => string): SerializationError {
+    if (error instanceof RangeError && error.message === 'Maximum call stack size exceeded') {
+      const path = labelOf(roots.length - 1);
+      return new SerializationError(`Cannot send \`${path}\`: it is nested too deeply`, { path });
+    }
+    const path = locate(roots, labelOf, error);
+    if (!(error instanceof Unsendable)) {
+      return new SerializationError(`Cannot send \`${path}\`: reading it failed: ${messageOf(error)}`, {
+        path,
+        cause: error,
+      });
+    }
+    const { culprit, cause } = error;
+    if (cause === undefined) {
+      return new SerializationError(`Cannot send \`${path}\`: ${describeKind(culprit)} cannot be cloned`, { path });
+    }
+    return new SerializationError(`Cannot send \`${path}\` (${describeKind(culprit)}): ${messageOf(cause)}`, {
+      path,
+      cause,
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : describeKind(error);
+}
