@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Pair, same } from './setup.js';
+import { Pair, same, sparse } from './setup.js';
 
 const pair = new Pair();
 
@@ -23,7 +23,7 @@ function walk(root: unknown): string {
     if (value instanceof Map) for (const [k, v] of value) [k, v].forEach(visit);
     else if (value instanceof Set) for (const v of value) visit(v);
     else if (value instanceof Date) parts.push(String(value.getTime()));
-    else for (const [k, v] of Object.entries(value)) parts.push(k), visit(v);
+    else for (const [k, v] of Object.entries(value)) [k, v].forEach(visit);
     parts.push(')');
   };
   visit(root);
@@ -103,7 +103,7 @@ describe('identity', () => {
       [],
       [1, 2, 3, 4, 5, 6, 7],
       [0.5, 2, 3, 4, 5, 6, 7],
-      [, 1],
+      sparse(2, { 1: 1 }),
       Object.assign([1], { a: 1 }),
       new Map(),
       new Set(),
@@ -122,7 +122,7 @@ describe('identity', () => {
     ];
     const copy = pair.one([shared, [...shared].reverse()]) as unknown[][];
     expect(new Set(copy[0]).size).toBe(shared.length);
-    copy[0].forEach((value, i) => expect(copy[1][shared.length - 1 - i]).toBe(value));
+    for (const [i, value] of copy[0].entries()) expect(copy[1][shared.length - 1 - i]).toBe(value);
   });
 
   test('more objects than the short list holds', () => {
@@ -130,7 +130,7 @@ describe('identity', () => {
       const objects = Array.from({ length: count }, (_, i) => ({ i }));
       const copy = pair.one([objects, objects.slice().reverse()]) as object[][];
       expect(copy[0]).toStrictEqual(objects);
-      copy[0].forEach((object, i) => expect(copy[1][count - 1 - i]).toBe(object));
+      for (const [i, object] of copy[0].entries()) expect(copy[1][count - 1 - i]).toBe(object);
     }
   });
 

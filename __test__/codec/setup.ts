@@ -65,6 +65,11 @@ export function copyOf(bytes: Uint8Array): Bytes {
   return copy;
 }
 
+/** An array of `length` with these elements, and holes elsewhere. */
+export function sparse(length: number, elements: Record<number, unknown>): unknown[] {
+  return Object.assign([], elements, { length });
+}
+
 /** Equality to the last bit: prototypes, holes, -0, and NaN too. */
 export function same(actual: unknown, expected: unknown): boolean {
   return isDeepStrictEqual(actual, expected);

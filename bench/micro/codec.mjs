@@ -41,7 +41,7 @@ const cases = {
   'a small integer': 17,
   'a double': 25.5,
   'a short string': 'user17',
-  'a string of 40 units': 'x'.repeat(39) + 'y',
+  'a string of 40 units': `${'x'.repeat(39)}y`,
   'a small object': small(17),
   'a nested object': nested,
   'an array of 3 numbers': [1, 2, 3],

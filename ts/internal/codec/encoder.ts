@@ -216,23 +216,32 @@ export class Encoder extends Output {
   #special(object: object, kind: Kind, prototype: object): void {
     switch (kind) {
       case Kind.plain:
-        return this.#ownProperties(object);
+        this.#ownProperties(object);
+        return;
       case Kind.map:
-        return writeMap(this, object as Map<unknown, unknown>);
+        writeMap(this, object as Map<unknown, unknown>);
+        return;
       case Kind.set:
-        return writeSet(this, object as Set<unknown>);
+        writeSet(this, object as Set<unknown>);
+        return;
       case Kind.date:
-        return writeDate(this, object as Date);
+        writeDate(this, object as Date);
+        return;
       case Kind.regexp:
-        return writeRegExp(this, object as RegExp);
+        writeRegExp(this, object as RegExp);
+        return;
       case Kind.boxed:
-        return writeBoxed(this, object);
+        writeBoxed(this, object);
+        return;
       case Kind.buffer:
-        return this.buffers.writeBuffer(this, object as ArrayBuffer);
+        this.buffers.writeBuffer(this, object as ArrayBuffer);
+        return;
       case Kind.view:
-        return this.buffers.writeView(this, object as ArrayBufferView);
+        this.buffers.writeView(this, object as ArrayBufferView);
+        return;
       case Kind.error:
-        return writeError(this, object as Error);
+        writeError(this, object as Error);
+        return;
       case Kind.attached:
         this.byte(tags.ATTACHED);
         this.uint32(this.attach(object));
@@ -243,7 +252,8 @@ export class Encoder extends Output {
         return;
       case Kind.registered:
         this.#className(registeredName(prototype) as string);
-        return this.#special(object, innerKind(object, prototype), prototype);
+        this.#special(object, innerKind(object, prototype), prototype);
+        return;
       default:
         throw new Unsendable(object);
     }
@@ -290,13 +300,19 @@ export class Encoder extends Output {
 
   /** A plain object. Its properties are walked with for-in, for which the engine has their places at hand. */
   #properties(object: object): void {
-    if (this.#polluted) return this.#ownProperties(object);
+    if (this.#polluted) {
+      this.#ownProperties(object);
+      return;
+    }
     let shape: Shape | undefined = this.#tree.root;
     for (const key in object) {
       shape = shape.lastKey === key ? (shape.last as Shape) : this.#tree.step(shape, key);
-      if (shape === undefined) return this.#dictionary(object, Object.keys(object));
+      if (shape === undefined) break;
     }
-    if (shape.uses < 2 && !this.#worthDescribing(shape)) return this.#dictionary(object, Object.keys(object));
+    if (shape === undefined || (shape.uses < 2 && !this.#worthDescribing(shape))) {
+      this.#dictionary(object, Object.keys(object));
+      return;
+    }
     this.#shape(shape);
     const keys = shape.keys;
     let n = 0;
@@ -316,7 +332,10 @@ export class Encoder extends Output {
     for (let i = 0; i < keys.length && shape !== undefined; i++) {
       shape = shape.lastKey === keys[i] ? shape.last : this.#tree.step(shape, keys[i]);
     }
-    if (shape === undefined || (shape.uses < 2 && !this.#worthDescribing(shape))) return this.#dictionary(object, keys);
+    if (shape === undefined || (shape.uses < 2 && !this.#worthDescribing(shape))) {
+      this.#dictionary(object, keys);
+      return;
+    }
     this.#shape(shape);
     for (let i = 0; i < keys.length; i++) this.value((object as Record<string, unknown>)[keys[i]]);
   }
@@ -403,7 +422,9 @@ export class Encoder extends Output {
 
   rollBack(mark: Mark): void {
     this.pos = this.start + mark.used;
-    if (this.#map !== null) {
+    if (mark.objects < LIST_LENGTH) {
+      this.#map = null;
+    } else if (this.#map !== null) {
       for (const [object, number] of this.#map) if (number >= mark.objects) this.#map.delete(object);
     }
     if (this.#objects > this.#listUsed) this.#listUsed = Math.min(this.#objects, LIST_LENGTH);

@@ -125,7 +125,9 @@ export function describeKind(value: unknown): string {
     return safely(() => (value.name ? `the function \`${value.name}\`` : 'a function')) ?? 'a function';
   if (typeof value !== 'object' || value === null) return String(value);
   if (types.isProxy(value)) return 'a Proxy';
-  const name = safely(() => value.constructor?.name) || Object.prototype.toString.call(value).slice(8, -1);
+  let name = safely(() => value.constructor?.name);
+  // Objects of the engine often have no constructor of their own.
+  if (!name || name === 'Object') name = safely(() => Object.prototype.toString.call(value).slice(8, -1)) ?? 'Object';
   if (name === 'Object') return 'an object';
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }
