@@ -111,13 +111,9 @@ impl Sleepers {
 
     /// The right to spin over the queues, if not too many do already.
     pub fn search(&self) -> Option<Search<'_>> {
-        if self.searching.fetch_add(1, Ordering::SeqCst) < self.max_searching {
-            return Some(Search(self));
-        }
-        self.searching.fetch_sub(1, Ordering::SeqCst);
-        // A poster may have counted this moment's surplus searcher; as after any search, the caller looks again.
-        fence(Ordering::SeqCst);
-        None
+        // Never more than the limit, not even for a moment: a poster that counts one worker too many rings one too few.
+        let more = |searching| (searching < self.max_searching).then_some(searching + 1);
+        self.searching.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok().map(|_| Search(self))
     }
 
     /// Arms `worker`. The caller must look at the queues once more and call [`Self::disarm`] if it finds something.
