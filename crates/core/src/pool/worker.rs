@@ -145,8 +145,8 @@ impl Worker {
         let rung = self.armed && !self.pool.sleepers.disarm(self.index);
         self.armed = false;
         let next = self.take(lane, now);
-        if rung && !matches!(next, Next::Idle) && self.work_remains() {
-            self.pool.sleepers.pass_on(|worker| self.pool.wake(worker));
+        if rung && next != Next::Idle {
+            self.pass_on();
         }
         next
     }
@@ -212,15 +212,12 @@ impl Worker {
             return Next::Job(slot);
         }
         self.pool.sleepers.arm(self.index);
-        if self.must_leave() {
-            self.pool.sleepers.disarm(self.index);
-            return Next::Leave;
-        }
-        if let Some(slot) = self.find(lane, now_ns()) {
-            if !self.pool.sleepers.disarm(self.index) && self.work_remains() {
-                self.pool.sleepers.ring_one(&|worker| self.pool.wake(worker));
+        let next = if self.must_leave() { Some(Next::Leave) } else { self.find(lane, now_ns()).map(Next::Job) };
+        if let Some(next) = next {
+            if !self.pool.sleepers.disarm(self.index) {
+                self.pass_on();
             }
-            return Next::Job(slot);
+            return next;
         }
         self.armed = true;
         if self.idle_since.is_none() && self.claims.iter().all(|claim| claim.slot == 0) {
@@ -257,8 +254,8 @@ impl Worker {
         if found.is_none() {
             found = self.find(lane, now_ns());
         }
-        if found.is_some() && self.work_remains() {
-            pool.sleepers.pass_on(|worker| pool.wake(worker));
+        if found.is_some() {
+            self.pass_on();
         }
         found
     }
@@ -453,6 +450,13 @@ impl Worker {
             }
         }
         false
+    }
+
+    /// Rings another if there is something for it: a wake-up that is not used here must not be lost.
+    fn pass_on(&self) {
+        if self.work_remains() {
+            self.pool.sleepers.pass_on(|worker| self.pool.wake(worker));
+        }
     }
 
     /// Is anything queued or stealable? For deciding whether to ring another.
