@@ -81,10 +81,20 @@ pub struct Worker {
     turned_at: u64,
     idle_since: Option<u64>,
     tasks_left: u32,
-    /// Estimated nanoseconds per item of the open range, and the length of the last claim.
-    pace: Option<(u64, u64)>,
+    pace: Option<Pace>,
     claims: Box<[Claim]>,
     random: u32,
+}
+
+/// What the last claim of a range showed.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// The call: what one function takes says nothing of another.
+    call: u32,
+    /// Nanoseconds per item.
+    each: u64,
+    /// Items of that claim.
+    last: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -193,7 +203,8 @@ impl Worker {
             if block != 0 {
                 let _ = self.pool.blocks.hand_over(block, mine, owner);
             }
-            self.pace = Some((ran / u64::from(claim.count.max(1)), u64::from(claim.count)));
+            let count = u64::from(claim.count.max(1));
+            self.pace = Some(Pace { call: job.id(), each: ran / count, last: count });
             self.send(Kind::Part, claim.slot, [claim.start, claim.count, tag, block, bytes]);
         }
     }
@@ -290,7 +301,7 @@ impl Worker {
         {
             self.send(Kind::Dropped, range.slot(), [rest.end - rest.start, 0, 0, 0, 0]);
         }
-        let wanted = self.claim_size(range.chunk(), job.has(flag::TIMED));
+        let wanted = self.claim_size(range.chunk(), &job);
         let Some(items) = span.claim(wanted) else {
             pool.seats[self.index].open.store(0, Ordering::Relaxed);
             return None;
@@ -299,13 +310,13 @@ impl Worker {
         Some(range.slot())
     }
 
-    /// How many items to claim: as many as take [`CLAIM_NS`] at the pace of the last claim.
-    fn claim_size(&self, chunk: u32, timed: bool) -> u32 {
-        let wanted = match self.pace {
+    /// How many items to claim: as many as take [`CLAIM_NS`] at the pace of the last claim of this call.
+    fn claim_size(&self, chunk: u32, job: &Slot<'_>) -> u32 {
+        let wanted = match self.pace.filter(|pace| pace.call == job.id()) {
+            _ if job.has(flag::TIMED) => 1,
             _ if chunk != 0 => u64::from(chunk),
-            _ if timed => 1,
+            Some(Pace { each, last, .. }) => (CLAIM_NS / each.max(1)).min(last * CLAIM_GROWTH).max(1),
             None => 1,
-            Some((pace, last)) => (CLAIM_NS / pace.max(1)).min(last * CLAIM_GROWTH).max(1),
         };
         u32::try_from(wanted).unwrap_or(u32::MAX).min(self.tasks_left)
     }
@@ -405,7 +416,6 @@ impl Worker {
             let index = job.range()?;
             let range = pool.ranges.get(index)?;
             if let Some(part) = range.take_part() {
-                self.pace = None;
                 self.open(index, range, part);
             }
             return None;
