@@ -18,6 +18,8 @@ use std::sync::Arc;
 const CLAIM_NS: u64 = 250_000;
 /// A claim is at most this many times longer than the one before it.
 const CLAIM_GROWTH: u64 = 8;
+/// A claim is at most one of this many parts of what the worker has left.
+const CLAIM_SHARE: u32 = 4;
 /// After this long without a turn of its event loop a worker yields to it.
 const TURN_NS: u64 = 50_000_000;
 /// Jobs moved from the injector or another's deque at a time, at most.
@@ -301,7 +303,7 @@ impl Worker {
         {
             self.send(Kind::Dropped, range.slot(), [rest.end - rest.start, 0, 0, 0, 0]);
         }
-        let wanted = self.claim_size(range.chunk(), &job);
+        let wanted = self.claim_size(range.chunk(), &job, span.len());
         let Some(items) = span.claim(wanted) else {
             pool.seats[self.index].open.store(0, Ordering::Relaxed);
             return None;
@@ -310,13 +312,16 @@ impl Worker {
         Some(range.slot())
     }
 
-    /// How many items to claim: as many as take [`CLAIM_NS`] at the pace of the last claim of this call.
-    fn claim_size(&self, chunk: u32, job: &Slot<'_>) -> u32 {
+    /// How many items to claim: as many as take [`CLAIM_NS`] at the pace of the last claim of this call, but no more
+    /// than a share of the `left` ones: the items ahead may be slower, and what is claimed cannot be stolen any more.
+    fn claim_size(&self, chunk: u32, job: &Slot<'_>, left: u32) -> u32 {
         let wanted = match self.pace.filter(|pace| pace.call == job.id()) {
             _ if job.has(flag::TIMED) => 1,
             _ if chunk != 0 => u64::from(chunk),
-            Some(Pace { each, last, .. }) => (CLAIM_NS / each.max(1)).min(last * CLAIM_GROWTH).max(1),
             None => 1,
+            Some(Pace { each, last, .. }) => {
+                (CLAIM_NS / each.max(1)).min(last * CLAIM_GROWTH).min(u64::from(left.div_ceil(CLAIM_SHARE))).max(1)
+            }
         };
         u32::try_from(wanted).unwrap_or(u32::MAX).min(self.tasks_left)
     }
