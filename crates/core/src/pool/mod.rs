@@ -52,6 +52,7 @@ struct Seat {
     open: AtomicU32,
     /// Jobs that only this worker may run; None while no worker sits here.
     mail: Mutex<Option<VecDeque<u32>>>,
+    /// Length of `mail`, changed while it is locked: a look that needs no lock.
     mail_count: AtomicU32,
     /// 1: the worker leaves when it is between tasks.
     leave: AtomicU32,

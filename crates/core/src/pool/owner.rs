@@ -9,7 +9,7 @@ use crate::range::Ranges;
 use crate::sleep::Sleepers;
 use crate::slot::{Slot, kind};
 use crate::stats::Counters;
-use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 use crossbeam_deque::{Injector, Worker as Deque};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
@@ -105,8 +105,10 @@ impl Pool {
         let job = Slot::at(self.blocks.region(), slot).ok_or(SubmitError::NoSlot)?;
         let seat = self.seats.get(worker).ok_or(SubmitError::NoWorker)?;
         job.queued_at().store(now_us(), Ordering::Relaxed);
-        lock(&seat.mail).as_mut().ok_or(SubmitError::NoWorker)?.push_back(slot);
+        let mut mail = lock(&seat.mail);
+        mail.as_mut().ok_or(SubmitError::NoWorker)?.push_back(slot);
         seat.mail_count.fetch_add(1, Ordering::SeqCst);
+        drop(mail);
         self.sleepers.ring(worker, |worker| self.wake(worker));
         Ok(())
     }
@@ -139,6 +141,8 @@ impl Pool {
     /// Nobody takes a job from here on; all workers leave when they are between tasks.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        // SYNC POINT: stopping set, then look for armed workers. Pairs with `arm`.
+        fence(Ordering::SeqCst);
         while self.sleepers.ring_one(&|worker| self.wake(worker)) {}
     }
 

@@ -356,7 +356,8 @@ impl Worker {
         if seat.mail_count.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        let slot = lock(&seat.mail).as_mut()?.pop_front()?;
+        let mut mail = lock(&seat.mail);
+        let slot = mail.as_mut()?.pop_front()?;
         seat.mail_count.fetch_sub(1, Ordering::SeqCst);
         Some(slot)
     }
@@ -541,9 +542,11 @@ impl Drop for Worker {
         {
             self.leave_part(range, rest);
         }
-        let mail = lock(&seat.mail).take();
+        let mut mail = lock(&seat.mail);
+        let lost = mail.take();
         seat.mail_count.store(0, Ordering::SeqCst);
-        for slot in mail.into_iter().flatten() {
+        drop(mail);
+        for slot in lost.into_iter().flatten() {
             self.send(Kind::Lost, slot, [0, self.index as u32, 0, 0, 0]);
         }
         if let Some(deque) = self.deque.take() {
