@@ -9,7 +9,7 @@
 //! | bytes | what | who writes it |
 //! |---|---|---|
 //! | 0–7 | tag: generation << 32 \| owner; owner 0 means free | alloc: CAS (g,0) → (g,owner); free: CAS (g,owner) → (g+1,0) |
-//! | 8–11 | size class | whoever carved it, once |
+//! | 8–11 | size class; bit 31: its memory was given back to the system | whoever carved it, once; the bit: free and alloc |
 //! | 12–15 | next free block of the class, in units | the free list |
 //!
 //! The tag is the truth and the lists are hints: a block popped from a list belongs to the popper only once its CAS on
@@ -17,7 +17,7 @@
 //! corruption, and all blocks of an owner that died are found by walking the tags.
 
 use crate::region::Region;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, shared};
 use manycore_os::MapError;
 use std::sync::Mutex;
 
@@ -32,6 +32,9 @@ const KEEP_RESIDENT: usize = 64 << 20;
 /// A block counts as large from this size on.
 const LARGE: usize = 1 << 20;
 const CLASSES: usize = 128;
+/// Set in the class of a free block whose memory was given back. Written between the tag's change to free and the push,
+/// and between the pop and the tag's change to owned: by one thread at a time.
+const GIVEN_BACK: u32 = 1 << 31;
 
 /// Why an allocation or a release was refused.
 #[derive(Debug, thiserror::Error)]
@@ -128,11 +131,11 @@ struct Headers<'a>(&'a Region);
 
 impl Links for Headers<'_> {
     fn next(&self, block: u32) -> u32 {
-        self.0.word(block as usize * UNIT + 12).map_or(0, |w| w.load(std::sync::atomic::Ordering::Relaxed))
+        self.0.word(block as usize * UNIT + 12).map_or(0, |w| w.load(Ordering::Relaxed))
     }
     fn set_next(&self, block: u32, next: u32) {
         if let Some(word) = self.0.word(block as usize * UNIT + 12) {
-            word.store(next, std::sync::atomic::Ordering::Relaxed);
+            word.store(next, Ordering::Relaxed);
         }
     }
 }
@@ -184,16 +187,15 @@ impl Blocks {
         let class = bytes.checked_add(HEADER).and_then(class_for).ok_or(BlockError::TooLarge { bytes })?;
         while let Some(block) = self.lists[class].pop(&Headers(&self.region)) {
             if let Some(tag) = self.tag(block) {
-                let free = tag.load(std::sync::atomic::Ordering::Relaxed);
-                let mine = free | u64::from(owner);
-                if free as u32 == 0 && swap(tag, free, mine) {
-                    if class_bytes(class) >= LARGE {
-                        self.resident.fetch_sub(
-                            class_bytes(class).min(self.resident.load(Ordering::Relaxed)),
-                            Ordering::Relaxed,
-                        );
+                let free = tag.load(Ordering::Relaxed);
+                if free as u32 == 0 {
+                    if let Err(source) = self.revive(block, class) {
+                        self.lists[class].push(&Headers(&self.region), block);
+                        return Err(BlockError::OutOfMemory { bytes, source });
                     }
-                    return Ok(block);
+                    if swap(tag, free, free | u64::from(owner)) {
+                        return Ok(block);
+                    }
                 }
             }
         }
@@ -208,9 +210,8 @@ impl Blocks {
         self.region.ensure(end).map_err(|source| BlockError::OutOfMemory { bytes, source })?;
         let block = u32::try_from(at / UNIT).map_err(|_| BlockError::TooLarge { bytes })?;
         let missing = || BlockError::TooLarge { bytes };
-        let relaxed = std::sync::atomic::Ordering::Relaxed;
-        self.region.word(at + 8).ok_or_else(missing)?.store(class as u32, relaxed);
-        self.tag(block).ok_or_else(missing)?.store(u64::from(owner), relaxed);
+        self.class(block).ok_or_else(missing)?.store(class as u32, Ordering::Relaxed);
+        self.tag(block).ok_or_else(missing)?.store(u64::from(owner), Ordering::Relaxed);
         // SYNC POINT: block carved.
         self.top.store(end, Ordering::Release);
         Ok(block)
@@ -222,19 +223,40 @@ impl Blocks {
         let Some((tag, class)) = self.header(block).filter(|_| owner != 0) else {
             return Err(refused);
         };
-        let held = tag.load(std::sync::atomic::Ordering::Relaxed);
+        let held = tag.load(Ordering::Relaxed);
         if held as u32 != owner || !swap(tag, held, ((held >> 32).wrapping_add(1)) << 32) {
             return Err(refused);
         }
-        let bytes = class_bytes(class);
-        if bytes >= LARGE {
-            if self.resident.load(Ordering::Relaxed) + bytes > KEEP_RESIDENT {
-                self.region.decommit(Self::payload(block), bytes - HEADER);
-            } else {
-                self.resident.fetch_add(bytes, Ordering::Relaxed);
-            }
-        }
+        self.retire(block, class);
         self.lists[class].push(&Headers(&self.region), block);
+        Ok(())
+    }
+
+    /// Before a freed block can be allocated again: a large one keeps its memory only if not too much is kept already.
+    fn retire(&self, block: u32, class: usize) {
+        let bytes = class_bytes(class);
+        if bytes < LARGE {
+            return;
+        }
+        let keep = |kept: usize| kept.checked_add(bytes).filter(|kept| *kept <= KEEP_RESIDENT);
+        if self.resident.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep).is_err() {
+            self.region.decommit(Self::payload(block), bytes - HEADER);
+            self.class(block).inspect(|word| word.store(class as u32 | GIVEN_BACK, Ordering::Relaxed));
+        }
+    }
+
+    /// Before a free block is owned again: it has memory.
+    fn revive(&self, block: u32, class: usize) -> Result<(), MapError> {
+        let bytes = class_bytes(class);
+        if bytes < LARGE {
+            return Ok(());
+        }
+        let Some(word) = self.class(block).filter(|word| word.load(Ordering::Relaxed) & GIVEN_BACK != 0) else {
+            self.resident.fetch_sub(bytes, Ordering::Relaxed);
+            return Ok(());
+        };
+        self.region.recommit(Self::payload(block), bytes - HEADER)?;
+        word.store(class as u32, Ordering::Relaxed);
         Ok(())
     }
 
@@ -244,7 +266,7 @@ impl Blocks {
         let Some((tag, _)) = self.header(block).filter(|_| from != 0 && to != 0) else {
             return Err(refused);
         };
-        let held = tag.load(std::sync::atomic::Ordering::Relaxed);
+        let held = tag.load(Ordering::Relaxed);
         let handed = held >> 32 << 32 | u64::from(to);
         if held as u32 == from && swap(tag, held, handed) { Ok(()) } else { Err(refused) }
     }
@@ -267,33 +289,36 @@ impl Blocks {
         let mut at = FIRST;
         while at < top {
             let block = (at / UNIT) as u32;
-            let (Some(tag), Some(class)) = (self.tag(block), self.region.word(at + 8)) else {
+            let (Some(tag), Some(class)) = (self.tag(block), self.class(block)) else {
                 break;
             };
-            found.push((block, tag.load(std::sync::atomic::Ordering::Acquire) as u32));
-            at += class_bytes(class.load(std::sync::atomic::Ordering::Relaxed) as usize % CLASSES);
+            found.push((block, tag.load(Ordering::Acquire) as u32));
+            at += class_bytes(class.load(Ordering::Relaxed) as usize % CLASSES);
         }
         found
     }
 
-    fn tag(&self, block: u32) -> Option<&crate::sync::shared::AtomicU64> {
+    fn tag(&self, block: u32) -> Option<&shared::AtomicU64> {
         self.region.long(block as usize * UNIT)
     }
 
+    fn class(&self, block: u32) -> Option<&shared::AtomicU32> {
+        self.region.word(block as usize * UNIT + 8)
+    }
+
     /// The tag and class of `block`, if the number can be a block's.
-    fn header(&self, block: u32) -> Option<(&crate::sync::shared::AtomicU64, usize)> {
+    fn header(&self, block: u32) -> Option<(&shared::AtomicU64, usize)> {
         let at = block as usize * UNIT;
         if at < FIRST || at >= self.top.load(Ordering::Acquire) {
             return None;
         }
-        let class = self.region.word(at + 8)?.load(std::sync::atomic::Ordering::Relaxed) as usize;
+        let class = (self.class(block)?.load(Ordering::Relaxed) & !GIVEN_BACK) as usize;
         Some((self.tag(block)?, class)).filter(|_| class < CLASSES)
     }
 }
 
-fn swap(tag: &crate::sync::shared::AtomicU64, from: u64, to: u64) -> bool {
-    use std::sync::atomic::Ordering::{AcqRel, Relaxed};
-    tag.compare_exchange(from, to, AcqRel, Relaxed).is_ok()
+fn swap(tag: &shared::AtomicU64, from: u64, to: u64) -> bool {
+    tag.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }
 
 #[cfg(all(test, not(loom)))]
@@ -342,6 +367,31 @@ mod tests {
     }
 
     #[test]
+    fn memory_of_large_blocks_is_kept_up_to_a_limit_and_given_back_beyond() {
+        if cfg!(miri) {
+            return; // too much memory to interpret
+        }
+        let blocks = Blocks::new(1 << 30).unwrap();
+        for _ in 0..3 {
+            let held: Vec<_> = (0..10).map(|_| blocks.alloc(1, 15 << 20).unwrap()).collect();
+            assert_eq!(blocks.resident.load(Ordering::Relaxed), 0);
+            let word = |block| blocks.region().word(Blocks::payload(block) + (4 << 20)).unwrap();
+            held.iter().for_each(|block| word(*block).store(7, Ordering::Relaxed));
+            held.iter().for_each(|block| blocks.free(1, *block).unwrap());
+            let kept = held.iter().filter(|block| word(**block).load(Ordering::Relaxed) == 7).count();
+            assert_eq!(kept, 4, "16 MiB each, header included");
+            assert_eq!(blocks.resident.load(Ordering::Relaxed), 4 * class_bytes(class_for(15 << 20).unwrap()));
+            // Some come and go: what was given back is not counted as kept when it is taken.
+            for _ in 0..3 {
+                let some: Vec<_> = (0..2).map(|_| blocks.alloc(1, 15 << 20).unwrap()).collect();
+                some.iter().for_each(|block| blocks.free(1, *block).unwrap());
+            }
+            assert_eq!(blocks.resident.load(Ordering::Relaxed), 4 * class_bytes(class_for(15 << 20).unwrap()));
+        }
+        assert_eq!(blocks.sweep(1), 0);
+    }
+
+    #[test]
     fn running_out_is_an_error_and_the_allocator_lives_on() {
         let blocks = Blocks::new(64 << 20).unwrap();
         assert!(matches!(blocks.alloc(1, 1 << 40), Err(BlockError::OutOfMemory { .. } | BlockError::TooLarge { .. })));
@@ -360,12 +410,12 @@ mod tests {
                     for i in 0..rounds {
                         let block = blocks.alloc(owner, 40 + (i % 7) * 30).unwrap();
                         let word = blocks.region().word(Blocks::payload(block)).unwrap();
-                        word.store(owner, std::sync::atomic::Ordering::Relaxed);
+                        word.store(owner, Ordering::Relaxed);
                         held.push(block);
                         if held.len() > 20 {
                             let block = held.swap_remove(i % 20);
                             let word = blocks.region().word(Blocks::payload(block)).unwrap();
-                            assert_eq!(word.load(std::sync::atomic::Ordering::Relaxed), owner);
+                            assert_eq!(word.load(Ordering::Relaxed), owner);
                             blocks.free(owner, block).unwrap();
                         }
                     }

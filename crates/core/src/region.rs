@@ -71,6 +71,11 @@ impl Region {
         }
     }
 
+    /// Makes sure that there is memory behind what was given back with [`Self::decommit`].
+    pub fn recommit(&self, offset: usize, bytes: usize) -> Result<(), MapError> {
+        self.map.commit(offset, bytes)
+    }
+
     fn at(&self, offset: usize, bytes: usize) -> Option<*mut u8> {
         let fits = offset.is_multiple_of(bytes) && offset.checked_add(bytes)? <= self.committed();
         // SAFETY: the range is committed, so it lies within the mapping.
@@ -99,9 +104,9 @@ mod tests {
         let region = Region::reserve(8 << 20).unwrap();
         assert!(region.word(0).is_none());
         region.ensure(100).unwrap();
-        region.word(96).unwrap().store(5, std::sync::atomic::Ordering::Relaxed);
+        region.word(96).unwrap().store(5, Ordering::Relaxed);
         region.ensure(3 << 20).unwrap();
-        assert_eq!(region.word(96).unwrap().load(std::sync::atomic::Ordering::Relaxed), 5);
+        assert_eq!(region.word(96).unwrap().load(Ordering::Relaxed), 5);
         assert!(region.word(97).is_none(), "not aligned");
         assert!(region.word(usize::MAX - 3).is_none());
         assert!(region.ensure(usize::MAX).is_err());
