@@ -52,7 +52,7 @@ impl Sleepers {
     /// For `workers` workers, of which `max_searching` may spin at the same time.
     pub fn new(workers: usize, max_searching: u32) -> Self {
         Self {
-            armed: (0..workers.div_ceil(BITS)).map(|_| AtomicU64::new(0)).collect(),
+            armed: (0..workers.div_ceil(BITS).max(1)).map(|_| AtomicU64::new(0)).collect(),
             searching: AtomicU32::new(0),
             max_searching,
             cursor: AtomicU32::new(0),
