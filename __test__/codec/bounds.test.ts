@@ -115,4 +115,19 @@ describe('the room that is given', () => {
       expect(pair.one([{ s: shared }, shared])).toStrictEqual([{ s: { a: 1 } }, { a: 1 }]);
     }
   });
+
+  test('a target that is replaced by a getter is noticed', () => {
+    const pair = new Pair();
+    const target: { u8: Buffer; dv: DataView } = { ...memory(1000) };
+    const value = {
+      get moves() {
+        Object.assign(target, memory(2000));
+        return 1;
+      },
+      after: 'x',
+    };
+    expect(() => pair.encoder.encodeOne(target, 0, 1000, value)).toThrow(/the memory moved/);
+    const end = pair.encoder.encodeOne(target, 0, 1000, { after: 'x' });
+    expect(pair.decoder.decodeOne(target, 0, end)).toStrictEqual({ after: 'x' });
+  });
 });

@@ -122,6 +122,19 @@ describe('bytes that no encoder wrote', () => {
     expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(64 * 2 ** 20);
   });
 
+  test('holes take no memory', () => {
+    const decoder = new Decoder(simpleHooks());
+    const holes = Buffer.from([0xd0, 0, 4, 0, 0, 0xd4, 0xff, 3, 0, 0, 5]);
+    const count = 20_000;
+    const source = copyOf(
+      Buffer.concat([Buffer.from([4, count & 255, count >> 8, 0, 0]), Buffer.alloc(holes.length * count, holes)]),
+    );
+    const before = process.memoryUsage().heapUsed;
+    const values = decoder.decode(source, 0, source.u8.length) as unknown[][];
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(32 * 2 ** 20);
+    expect([values.length, values[count - 1].length, values[count - 1][1023]]).toEqual([count, 1024, 5]);
+  });
+
   test('a buffer cannot be copied more often than it was sent', () => {
     const pair = new Pair();
     const one = pair.bytesOf([Buffer.alloc(1000, 1), Buffer.alloc(1000, 2)]).u8;

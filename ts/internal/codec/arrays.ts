@@ -11,6 +11,8 @@ const HOLE_RUN = 256;
 /** Up to this length listing the keys is the cheapest way to see whether an array has named properties. */
 const LIST_KEYS_LENGTH = 64;
 
+const MAX_PREALLOCATED = 1 << 24;
+
 const EMPTY_VIEW = { maxArrayLength: 0, depth: 0, customInspect: false, compact: true, breakLength: Infinity } as const;
 
 export function writeArray(out: Encoder, array: unknown[]): void {
@@ -158,26 +160,36 @@ export function readArray(input: Decoder): unknown[] {
   input.register(array);
   const length = input.uint32();
   let next = 0;
+  let values = 0;
+  let sparse = false;
   while (next < length) {
     if (input.peek() === tags.HOLES) {
       input.pos++;
       next += input.uint32();
       if (next > length) malformed('an array is too long');
+      if (!sparse && isMostlyHoles(next, values)) sparse = makeSparse(array);
     } else {
       array[next++] = input.value();
+      values++;
     }
   }
-  if (array.length < length) endWithHoles(array, length);
+  if (array.length < length) {
+    if (isMostlyHoles(length, values)) makeSparse(array);
+    array.length = length;
+  }
   return array;
 }
 
-/** Sets a length far behind the last element without making room for the holes. */
-function endWithHoles(array: unknown[], length: number): void {
-  if (length - array.length > 1024) {
-    // An element far behind the end turns the array into a hash table; there it was before, for it was sent so.
-    array[Math.min(length + 100_000, 0xfffffffe)] = 0;
-  }
+function isMostlyHoles(length: number, values: number): boolean {
+  return length > 64 + values * 16;
+}
+
+/** Makes the engine keep no room for holes: an element far behind the end turns the array into a hash table. */
+function makeSparse(array: unknown[]): true {
+  const length = array.length;
+  array[Math.min(length + 100_000, 0xfffffffe)] = 0;
   array.length = length;
+  return true;
 }
 
 export function readNamedArray(input: Decoder): unknown[] {
@@ -191,9 +203,8 @@ export function readInt32Column(input: Decoder): number[] {
   const length = input.uint32();
   let pos = input.take(length * 4);
   const dv = input.dv;
-  const array: number[] = [];
-  input.register(array);
-  for (let i = 0; i < length; i++, pos += 4) array.push(dv.getInt32(pos, true));
+  const array = input.register(roomFor(length));
+  for (let i = 0; i < length; i++, pos += 4) array[i] = dv.getInt32(pos, true);
   return array;
 }
 
@@ -201,8 +212,12 @@ export function readFloat64Column(input: Decoder): number[] {
   const length = input.uint32();
   let pos = input.take(length * 8);
   const dv = input.dv;
-  const array: number[] = [];
-  input.register(array);
-  for (let i = 0; i < length; i++, pos += 8) array.push(dv.getFloat64(pos, true));
+  const array = input.register(roomFor(length));
+  for (let i = 0; i < length; i++, pos += 8) array[i] = dv.getFloat64(pos, true);
   return array;
+}
+
+/** An array with room for a column, whose bytes are known to be there. The engine would make a hash table of a huge one. */
+function roomFor(length: number): number[] {
+  return length <= MAX_PREALLOCATED ? new Array(length) : [];
 }

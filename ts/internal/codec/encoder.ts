@@ -1,4 +1,5 @@
 import { SerializationError } from '../errors.js';
+import type { AnyFunction } from '../functions/definition.js';
 import { writeArray } from './arrays.js';
 import { BufferList } from './buffers.js';
 import type { Bytes } from './bytes.js';
@@ -188,7 +189,7 @@ export class Encoder extends Output {
         writeBigInt(this, value);
         return;
       case 'function':
-        this.#function(value);
+        this.#function(value as AnyFunction);
         return;
       default:
         throw new Unsendable(value);
@@ -383,8 +384,7 @@ export class Encoder extends Output {
     if (this.pos > this.limit) this.grow(0);
   }
 
-  // biome-ignore lint/complexity/noBannedTypes: any function
-  #function(fn: Function): void {
+  #function(fn: AnyFunction): void {
     if (this.#met(fn)) return;
     let definition: object;
     try {

@@ -1,4 +1,4 @@
-import type { Definition } from '../functions/definition.js';
+import type { AnyFunction, Definition } from '../functions/definition.js';
 
 /** What the codec leaves to its owner: things that bytes alone cannot carry. */
 export interface Hooks {
@@ -14,10 +14,8 @@ export interface Hooks {
    * Describes a function by plain data.
    * @throws SerializationError for a function that cannot be sent
    */
-  // biome-ignore lint/complexity/noBannedTypes: any function
-  define(fn: Function): Definition;
-  // biome-ignore lint/complexity/noBannedTypes: any function
-  load(definition: Definition): Function;
+  define(fn: AnyFunction): Definition;
+  load(definition: Definition): AnyFunction;
 }
 
 /** Marks a result that is an error: the task threw it, it did not return it. */

@@ -1,6 +1,5 @@
 import { Stream } from 'node:stream';
 import { types } from 'node:util';
-import { MessagePort } from 'node:worker_threads';
 import { registeredName } from './classes.js';
 import { Thrown } from './hooks.js';
 

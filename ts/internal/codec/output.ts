@@ -53,9 +53,12 @@ export class Output {
 
   /** @returns the end of the message in the target, or -1 if it is in `scratch` */
   protected finish(): number {
-    if (!this.#spilled) return this.pos;
-    const length = this.pos;
     const target = this.#target;
+    if (!this.#spilled) {
+      this.#checkTarget();
+      return this.pos;
+    }
+    const length = this.pos;
     if (length <= this.#targetEnd - this.#targetPos) {
       target.u8.set(this.u8.subarray(0, length), this.#targetPos);
       return this.#targetPos + length;
@@ -82,6 +85,7 @@ export class Output {
 
   /** Goes on in the scratch, or in a larger one. */
   grow(size: number): void {
+    if (!this.#spilled) this.#checkTarget();
     const used = this.pos - this.start;
     const needed = used + size + SLACK;
     if (this.#spilled || this.#reserve.u8.length < needed) {
@@ -98,6 +102,11 @@ export class Output {
     this.start = 0;
     this.pos = used;
     this.limit = this.u8.length - SLACK;
+  }
+
+  /** A getter of the user's may have made the target's memory grow: the views that we hold are of no use then. */
+  #checkTarget(): void {
+    if (this.u8 !== this.#target.u8) throw new Error('the memory moved while a getter ran');
   }
 
   /** Leaves the target for good, because it may move or be detached under our hands. */

@@ -13,7 +13,7 @@ export class Unsendable {
 
 /** Objects looked at before the search for a path is given up. */
 const MAX_OBJECTS = 1_000_000;
-const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 
 interface Place {
   readonly value: unknown;

@@ -2,11 +2,11 @@ import { type Input, malformed } from './input.js';
 import type { Output } from './output.js';
 
 /** Objects with more keys than this are written as dictionaries, and so are those with integer-like keys. */
-const MAX_KEYS = 32;
+const MAX_KEYS = 128;
 const MAX_KEY_LENGTH = 1000;
 /** Different keys that may follow one key; above it the objects look like dictionaries. */
 const MAX_FANOUT = 128;
-const MAX_NODES = 4096;
+const MAX_NODES = 8192;
 
 /**
  * A step in the tree of key sequences: `{a, b}` and `{a, c}` share the node of `a`.
