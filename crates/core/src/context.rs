@@ -1,22 +1,11 @@
 //! A context: one isolate, or one plain thread, attached to the region.
 //!
-//! Workers push records into the *inbox* of the context that owns their pool and *notify* it. Notifying is coalesced:
-//!
-//! | `pending` | meaning | who moves it |
-//! |---|---|---|
-//! | false | the owner knows of no record; whoever pushes next owes it a wake-up | the owner, before it pops |
-//! | true | a wake-up is under way, or the owner is popping | a pusher: swap(true) that answered false wakes |
-//!
-//! The owner stores false *before* it pops: a record pushed after that store finds false and wakes, one pushed before
-//! it is popped. An owner that stops half-way (its time is up) sets `pending` again itself and comes back by itself.
-//!
-//! An owner that blocks (a `*Sync` call) waits on its *bell* instead, with `blocked` set: pusher: push, fence, look at
-//! `blocked`, ring; owner: set `blocked`, fence, look at the inbox, sleep while the bell has not changed. Sleeps are
-//! sliced by the caller, so that nothing depends on a ring alone.
+//! Workers push records into the *inbox* of the context that owns their pool, and its [`Doorbell`] tells them whether
+//! to wake the owner, and how.
 
 use crate::clock::now_ns;
 use crate::record::Record;
-use crate::sync::{AtomicBool, AtomicU32, Ordering, fence, spin_hint};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, fence, shared, spin_hint};
 use crossbeam_queue::SegQueue;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -27,14 +16,92 @@ pub trait Wake: Send + Sync {
     fn wake(&self);
 }
 
+/// Whom a pusher has to wake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ring {
+    /// The owner knows, or looks by itself.
+    Nobody,
+    /// The owner's event loop.
+    Loop,
+    /// The owner, which blocks.
+    Sleeper,
+}
+
+/// The flags between those who push into an inbox and the owner who empties it.
+///
+/// Waking is coalesced:
+///
+/// | `pending` | meaning | who moves it |
+/// |---|---|---|
+/// | false | the owner knows of no record; whoever pushes next owes it a wake-up | the owner, before it pops |
+/// | true | a wake-up is under way, or the owner looks by itself | whoever changes it owes the wake-up |
+///
+/// The owner stores false *before* it pops: a record pushed after that store finds false and wakes, one pushed before
+/// it is popped. An owner that stops half-way (its time is up) sets `pending` again itself and comes back by itself.
+///
+/// An owner that blocks (a `*Sync` call) sets `pending`, so that nobody wakes its event loop, and then `blocked`:
+///
+/// | `blocked` | meaning | who moves it |
+/// |---|---|---|
+/// | false | a pusher goes by `pending` | the owner, when it wakes up |
+/// | true | the owner sleeps, or is about to: a pusher rings it | the owner, before its last look at the inbox |
+#[derive(Debug)]
+struct Doorbell {
+    pending: AtomicBool,
+    blocked: AtomicBool,
+}
+
+impl Doorbell {
+    fn new() -> Self {
+        Self { pending: AtomicBool::new(false), blocked: AtomicBool::new(false) }
+    }
+
+    /// A record was pushed: whom to wake.
+    fn pushed(&self) -> Ring {
+        // SYNC POINT: record pushed, then look at the flags. Pairs with `empty` and `block`.
+        fence(Ordering::SeqCst);
+        if self.blocked.load(Ordering::Relaxed) {
+            Ring::Sleeper
+        } else if !self.pending.load(Ordering::Relaxed) && self.hush() {
+            Ring::Loop
+        } else {
+            Ring::Nobody
+        }
+    }
+
+    /// The owner empties its inbox with `pop`.
+    fn empty(&self, pop: impl FnOnce() -> usize) -> usize {
+        self.pending.store(false, Ordering::Relaxed);
+        // SYNC POINT: pending lowered, then pop. Pairs with `pushed`.
+        fence(Ordering::SeqCst);
+        pop()
+    }
+
+    /// Nobody else shall wake the event loop until the owner empties its inbox. True: the caller is the first to say
+    /// so, and nobody has woken it.
+    fn hush(&self) -> bool {
+        self.pending.compare_exchange(false, true, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// The owner sleeps, unless its inbox holds something by now.
+    fn block(&self, is_empty: impl FnOnce() -> bool, sleep: impl FnOnce()) {
+        self.blocked.store(true, Ordering::Relaxed);
+        // SYNC POINT: blocked set, then look at the inbox. Pairs with `pushed`.
+        fence(Ordering::SeqCst);
+        if is_empty() {
+            sleep();
+        }
+        self.blocked.store(false, Ordering::Relaxed);
+    }
+}
+
 /// One attached isolate or thread.
 pub struct Context {
     id: u32,
     inbox: SegQueue<Record>,
-    pending: AtomicBool,
-    blocked: AtomicBool,
-    // A futex word is the system's, not a model's.
-    bell: std::sync::atomic::AtomicU32,
+    doorbell: Doorbell,
+    /// Counts the rings: what a blocked owner sleeps on. The system's word, so never a model's.
+    bell: shared::AtomicU32,
     waker: Mutex<Option<Box<dyn Wake>>>,
     wakes: AtomicU32,
 }
@@ -45,9 +112,8 @@ impl Context {
         Self {
             id,
             inbox: SegQueue::new(),
-            pending: AtomicBool::new(false),
-            blocked: AtomicBool::new(false),
-            bell: std::sync::atomic::AtomicU32::new(0),
+            doorbell: Doorbell::new(),
+            bell: shared::AtomicU32::new(0),
             waker: Mutex::new(Some(waker)),
             wakes: AtomicU32::new(0),
         }
@@ -61,13 +127,14 @@ impl Context {
     /// Pushes a record and lets the owner know.
     pub fn send(&self, record: Record) {
         self.inbox.push(record);
-        // SYNC POINT: record pushed, then look at blocked. Pairs with the fence in `wait`.
-        fence(Ordering::SeqCst);
-        if self.blocked.load(Ordering::SeqCst) {
-            self.bell.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            manycore_os::futex::wake(&self.bell, 1);
-        } else if !self.pending.load(Ordering::SeqCst) && !self.pending.swap(true, Ordering::SeqCst) {
-            self.wake();
+        match self.doorbell.pushed() {
+            Ring::Nobody => {}
+            Ring::Loop => self.wake(),
+            Ring::Sleeper => {
+                // SYNC POINT: the bell changes after the push. Pairs with the load in `wait`.
+                self.bell.fetch_add(1, Ordering::Release);
+                manycore_os::futex::wake(&self.bell, 1);
+            }
         }
     }
 
@@ -88,23 +155,15 @@ impl Context {
     /// Passes up to `max` records to `take`; answers how many. At `max`, more may be there: call again, or
     /// [`Self::resume_later`].
     pub fn drain(&self, max: usize, mut take: impl FnMut(usize, Record)) -> usize {
-        self.pending.store(false, Ordering::SeqCst);
-        // SYNC POINT: pending lowered, then pop. Pairs with the fence in `send`.
-        fence(Ordering::SeqCst);
-        let mut count = 0;
-        while count < max {
-            let Some(record) = self.inbox.pop() else {
-                break;
-            };
-            take(count, record);
-            count += 1;
-        }
-        count
+        self.doorbell.empty(|| {
+            let records = std::iter::from_fn(|| self.inbox.pop());
+            records.take(max).enumerate().map(|(at, record)| take(at, record)).count()
+        })
     }
 
     /// The owner stops before the inbox is empty: it is called back by its event loop.
     pub fn resume_later(&self) {
-        if !self.pending.swap(true, Ordering::SeqCst) {
+        if self.doorbell.hush() {
             self.wake();
         }
     }
@@ -115,7 +174,7 @@ impl Context {
         let start = now_ns();
         let spin_end = start + spin.as_nanos() as u64;
         // While the owner spins, a pusher must neither wake its event loop nor ring.
-        self.pending.store(true, Ordering::SeqCst);
+        self.doorbell.hush();
         let mut round = 0u32;
         loop {
             if !self.inbox.is_empty() {
@@ -127,14 +186,9 @@ impl Context {
             }
             spin_hint();
         }
-        let key = self.bell.load(std::sync::atomic::Ordering::SeqCst);
-        self.blocked.store(true, Ordering::SeqCst);
-        // SYNC POINT: blocked set, then look at the inbox. Pairs with the fence in `send`.
-        fence(Ordering::SeqCst);
-        if self.inbox.is_empty() {
-            manycore_os::futex::wait(&self.bell, key, timeout);
-        }
-        self.blocked.store(false, Ordering::SeqCst);
+        // SYNC POINT: the bell is read before the last look. Pairs with `send`.
+        let key = self.bell.load(Ordering::Acquire);
+        self.doorbell.block(|| self.inbox.is_empty(), || manycore_os::futex::wait(&self.bell, key, timeout));
         !self.inbox.is_empty()
     }
 
@@ -148,13 +202,13 @@ impl Context {
 mod tests {
     use super::*;
     use crate::record::Kind;
+    use crate::sync::AtomicUsize;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
 
     struct Count(Arc<AtomicUsize>);
     impl Wake for Count {
         fn wake(&self) {
-            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -169,18 +223,18 @@ mod tests {
         for i in 0..10 {
             context.send(record(i));
         }
-        assert_eq!(wakes.load(std::sync::atomic::Ordering::SeqCst), 1);
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
         let mut seen = Vec::new();
         assert_eq!(context.drain(4, |at, r| seen.push((at, r.0[2]))), 4);
         context.resume_later();
-        assert_eq!(wakes.load(std::sync::atomic::Ordering::SeqCst), 2);
+        assert_eq!(wakes.load(Ordering::SeqCst), 2);
         assert_eq!(context.drain(100, |_, _| {}), 6);
         context.send(record(11));
-        assert_eq!(wakes.load(std::sync::atomic::Ordering::SeqCst), 3);
+        assert_eq!(wakes.load(Ordering::SeqCst), 3);
         context.detach();
         context.drain(1, |_, _| {});
         context.send(record(12));
-        assert_eq!(wakes.load(std::sync::atomic::Ordering::SeqCst), 3);
+        assert_eq!(wakes.load(Ordering::SeqCst), 3);
     }
 
     #[test]
@@ -198,5 +252,114 @@ mod tests {
                 });
             }
         });
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::sync::AtomicU32;
+    use loom::sync::{Arc, Condvar, Mutex, Notify};
+
+    /// A context whose inbox counts its records, without any ordering of its own but that of a queue's push and pop.
+    struct Model {
+        doorbell: Doorbell,
+        inbox: AtomicU32,
+        event_loop: Notify,
+        bell: Mutex<u32>,
+        rung: Condvar,
+    }
+
+    impl Model {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                doorbell: Doorbell::new(),
+                inbox: AtomicU32::new(0),
+                event_loop: Notify::new(),
+                bell: Mutex::new(0),
+                rung: Condvar::new(),
+            })
+        }
+
+        fn send(&self) {
+            self.inbox.fetch_add(1, Ordering::Release);
+            match self.doorbell.pushed() {
+                Ring::Nobody => {}
+                Ring::Loop => self.event_loop.notify(),
+                Ring::Sleeper => {
+                    *self.bell.lock().unwrap() += 1;
+                    self.rung.notify_one();
+                }
+            }
+        }
+
+        fn is_empty(&self) -> bool {
+            self.inbox.load(Ordering::Acquire) == 0
+        }
+
+        fn drain(&self, max: u32) -> u32 {
+            let pop = || {
+                let some = |count: u32| (count > 0).then(|| count - count.min(max));
+                self.inbox
+                    .fetch_update(Ordering::AcqRel, Ordering::Acquire, some)
+                    .map_or(0, |had| had.min(max) as usize)
+            };
+            let got = self.doorbell.empty(pop) as u32;
+            if got == max && self.doorbell.hush() {
+                self.event_loop.notify();
+            }
+            got
+        }
+
+        fn wait(&self) {
+            self.doorbell.hush();
+            if !self.is_empty() {
+                return;
+            }
+            let key = *self.bell.lock().unwrap();
+            let sleep = || {
+                let mut bell = self.bell.lock().unwrap();
+                while *bell == key {
+                    bell = self.rung.wait(bell).unwrap();
+                }
+            };
+            self.doorbell.block(|| self.is_empty(), sleep);
+        }
+    }
+
+    /// Two pushers, one record each; the owner gets both with `turn` and the drain that follows it.
+    fn the_owner_gets_every_record(max: u32, turn: fn(&Model, u32)) {
+        loom::model(move || {
+            let model = Model::new();
+            let pushers = [model.clone(), model.clone()].map(|model| loom::thread::spawn(move || model.send()));
+            let mut got = 0;
+            while got < 2 {
+                turn(&model, got);
+                got += model.drain(max);
+            }
+            for pusher in pushers {
+                pusher.join().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn an_event_loop_gets_every_record() {
+        the_owner_gets_every_record(8, |model, _| model.event_loop.wait());
+    }
+
+    #[test]
+    fn an_event_loop_that_stops_half_way_gets_every_record() {
+        the_owner_gets_every_record(1, |model, _| model.event_loop.wait());
+    }
+
+    #[test]
+    fn a_blocked_owner_gets_every_record() {
+        the_owner_gets_every_record(8, |model, _| model.wait());
+    }
+
+    #[test]
+    fn an_owner_that_blocks_and_returns_to_its_event_loop_gets_every_record() {
+        the_owner_gets_every_record(8, |model, got| if got == 0 { model.wait() } else { model.event_loop.wait() });
     }
 }
