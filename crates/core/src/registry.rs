@@ -3,7 +3,7 @@
 use crate::blocks::Blocks;
 use crate::context::{Context, Wake};
 use crate::pool::{Pool, PoolOptions};
-use crate::sync::Ordering;
+use crate::sync::shared::{AtomicU32, Ordering};
 use manycore_os::MapError;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -15,8 +15,8 @@ const RESERVE: usize = 1 << 36;
 pub struct Registry {
     blocks: Arc<Blocks>,
     pools: Mutex<HashMap<u32, Arc<Pool>>>,
-    next_pool: std::sync::atomic::AtomicU32,
-    workers: std::sync::atomic::AtomicU32,
+    next_pool: AtomicU32,
+    workers: AtomicU32,
 }
 
 impl Registry {
@@ -29,8 +29,8 @@ impl Registry {
             let made = Self {
                 blocks: Arc::new(Blocks::new(RESERVE)?),
                 pools: Mutex::default(),
-                next_pool: std::sync::atomic::AtomicU32::new(1),
-                workers: std::sync::atomic::AtomicU32::new(0),
+                next_pool: AtomicU32::new(1),
+                workers: AtomicU32::new(0),
             };
             let _ = REGISTRY.set(made);
         }
@@ -67,7 +67,7 @@ impl Registry {
     }
 
     /// Workers seated in this process, for sharing the processors among nested pools.
-    pub fn workers(&self) -> &std::sync::atomic::AtomicU32 {
+    pub fn workers(&self) -> &AtomicU32 {
         &self.workers
     }
 

@@ -132,7 +132,7 @@ mod tests {
 mod models {
     use super::*;
     use loom::sync::Arc;
-    use loom::sync::atomic::AtomicU32;
+    use crate::sync::AtomicU32;
 
     #[test]
     fn every_index_is_taken_exactly_once() {
