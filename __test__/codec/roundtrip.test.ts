@@ -247,7 +247,7 @@ describe('values arrive as structured clone gives them', () => {
     class MyArray extends Array {}
     class MyDate extends Date {}
     class MyBytes extends Uint8Array {}
-    const values = [new MyMap([[1, 2]]), new MySet([1]), MyArray.from(['a']), new MyDate(5), new MyBytes([1, 2])];
+    const values = [new MyMap().set(1, 2), new MySet().add(1), MyArray.from(['a']), new MyDate(), MyBytes.of(1, 2)];
     for (const value of values) {
       const actual = pair.one(value) as object;
       const expected = structuredClone(value) as object;

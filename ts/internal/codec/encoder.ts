@@ -1,14 +1,14 @@
-import { SerializationError } from '../errors.js';
 import type { AnyFunction } from '../functions/definition.js';
 import { writeArray } from './arrays.js';
 import { BufferList } from './buffers.js';
 import type { Bytes } from './bytes.js';
 import { registeredName } from './classes.js';
 import { writeError } from './errors.js';
+import { failureOf } from './failure.js';
 import type { Hooks, Thrown } from './hooks.js';
-import { describeKind, innerKind, Kind, kindOf } from './kinds.js';
+import { innerKind, Kind, kindOf } from './kinds.js';
 import { Output } from './output.js';
-import { locate, Unsendable } from './path.js';
+import { Unsendable } from './path.js';
 import { type Shape, ShapeTree, writeShape } from './shapes.js';
 import * as tags from './tags.js';
 import { writeBigInt, writeBoxed, writeDate, writeMap, writeRegExp, writeSet } from './values.js';
@@ -89,7 +89,7 @@ export class Encoder extends Output {
       return this.#end(independent ? tags.MANY | tags.INDEPENDENT : tags.MANY);
     } catch (error) {
       const root = `${this.label}[${this.#index}]`;
-      throw this.#failure(error, independent ? [values[this.#index]] : values.slice(lo, this.#index + 1), (i) =>
+      throw failureOf(error, independent ? [values[this.#index]] : values.slice(lo, this.#index + 1), (i) =>
         independent ? root : `${this.label}[${lo + i}]`,
       );
     } finally {
@@ -107,7 +107,7 @@ export class Encoder extends Output {
       this.value(value);
       return this.#end(0);
     } catch (error) {
-      throw this.#failure(error, [value], () => this.label);
+      throw failureOf(error, [value], () => this.label);
     } finally {
       this.#close();
     }
@@ -432,31 +432,4 @@ export class Encoder extends Output {
     while (this.#shapeCount > mark.shapes) this.#shapes[--this.#shapeCount].message = 0;
     this.buffers.rollBack(mark.buffers);
   }
-
-  /** The error for a message that could not be written. The path is found by a second walk: only failures pay for it. */
-  #failure(error: unknown, roots: readonly unknown[], labelOf: (i: number) => string): SerializationError {
-    if (error instanceof RangeError && error.message === 'Maximum call stack size exceeded') {
-      const path = labelOf(roots.length - 1);
-      return new SerializationError(`Cannot send \`${path}\`: it is nested too deeply`, { path });
-    }
-    const path = locate(roots, labelOf, error);
-    if (!(error instanceof Unsendable)) {
-      return new SerializationError(`Cannot send \`${path}\`: reading it failed: ${messageOf(error)}`, {
-        path,
-        cause: error,
-      });
-    }
-    const { culprit, cause } = error;
-    if (cause === undefined) {
-      return new SerializationError(`Cannot send \`${path}\`: ${describeKind(culprit)} cannot be cloned`, { path });
-    }
-    return new SerializationError(`Cannot send \`${path}\` (${describeKind(culprit)}): ${messageOf(cause)}`, {
-      path,
-      cause,
-    });
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : describeKind(error);
 }
