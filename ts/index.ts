@@ -1,0 +1,24 @@
+export { type RegisterClassOptions, registerClass } from './internal/codec/index.js';
+export { cpuCount } from './internal/cpu.js';
+export * from './internal/errors.js';
+export type { AnyFunction } from './internal/functions/definition.js';
+export { isTask, type TaskFunction, type Tasks, task, tasks } from './internal/functions/task.js';
+export { AsyncResult } from './pool/async-result.js';
+export { type CurrentTask, currentTask } from './pool/current-task.js';
+export { apply, imap, imapUnordered, map, starmap } from './pool/default-pool.js';
+export type { ImapIterator, Source } from './pool/imap.js';
+export type {
+  AsyncTaskOptions,
+  ContextName,
+  PoolOptions,
+  Progress,
+  RestartLimit,
+  TaskLimits,
+  TaskOptions,
+  Transferable,
+  WaitOptions,
+} from './pool/options.js';
+export { Pool, type PoolEvents } from './pool/pool.js';
+export type { Percentiles, PoolStats, SlowTask, WorkerInfo, WorkerStats } from './pool/stats.js';
+export { type Range, range } from './range.js';
+export { transfer } from './transfer.js';

@@ -1,0 +1,42 @@
+/** The addon's functions: what `crates/node` exports. Numbers only; see there for what each does. */
+export interface Native {
+  attach(wake: () => void): number;
+  window(): ArrayBuffer;
+  alloc(bytes: number): number;
+  free(block: number): boolean;
+  blocksInUse(): number;
+  createPool(seats: number, lanes: number, maxTasks: number, spinUs: number, maxSearching: number): number;
+  destroyPool(pool: number): void;
+  submit(pool: number, slot: number): number;
+  submitTo(pool: number, slot: number, worker: number): number;
+  closeRange(pool: number, slot: number): void;
+  dismiss(pool: number, worker: number): void;
+  nudge(pool: number, worker: number): void;
+  stopPool(pool: number): void;
+  publish(pool: number, definition: Uint8Array): number;
+  definition(pool: number, number: number): Buffer;
+  drainInto(offset: number): void;
+  drain(max: number): number;
+  resumeLater(): void;
+  wait(spinUs: number, timeoutUs: number): boolean;
+  counters(pool: number, worker: number): number[];
+  bucketStarts(): number[];
+  nowUs(): number;
+  workerCount(): number;
+  sit(pool: number, seat: number, control: number): void;
+  advance(lane: number, what: number): number;
+  report(lane: number, block: number, bytes: number): void;
+  writeLines(fd: number, bytes: Uint8Array): void;
+}
+
+/** The addon, once {@link useNative} was called in this isolate. */
+export let native: Native;
+
+/** Where the addon was loaded from. All threads must load the same file: its statics are what they share. */
+export let nativePath: string;
+
+/** Makes the loaded addon known to all modules of this isolate. */
+export function useNative(addon: Native, path: string): void {
+  native = addon;
+  nativePath = path;
+}

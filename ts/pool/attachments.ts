@@ -1,0 +1,130 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { SerializationError } from '../internal/errors.js';
+import type { Transferable } from './options.js';
+
+// TypeScript declares WebAssembly among a browser's types only.
+const WasmModule = (globalThis as unknown as { WebAssembly: { Module: new () => object } }).WebAssembly.Module;
+
+/** What an owner tells a worker through its port. */
+export type ToWorker =
+  | { readonly share: number; readonly value: unknown }
+  | { readonly drop: number }
+  | { readonly parcel: MessagePort }
+  | { readonly leave: true };
+
+/** What came with one message and is not in its bytes. */
+export interface Luggage {
+  /** Kept from the garbage collector until the message was read. */
+  readonly shared: readonly object[];
+  /** Where the receiver finds what was moved to it alone. Only one worker can have it. */
+  readonly parcel: MessagePort | undefined;
+}
+
+/**
+ * The owner's side of what travels beside the bytes.
+ *
+ * A SharedArrayBuffer or a WebAssembly.Module can be everybody's: it is posted once to every worker, under an id, and
+ * forgotten there when it is garbage here. Anything else (a MessagePort, a moved ArrayBuffer) is packed into a parcel
+ * that goes to the one worker that will run the task.
+ */
+export class Attachments {
+  readonly #broadcast: (message: ToWorker) => void;
+  readonly #ids = new WeakMap<object, number>();
+  readonly #shared = new Map<number, WeakRef<object>>();
+  readonly #collected: FinalizationRegistry<number>;
+  #next = 1;
+  #held: object[] = [];
+  #packed: Array<[number, unknown]> = [];
+
+  constructor(broadcast: (message: ToWorker) => void) {
+    this.#broadcast = broadcast;
+    this.#collected = new FinalizationRegistry((id) => {
+      this.#shared.delete(id);
+      broadcast({ drop: id });
+    });
+  }
+
+  /** Whether the message in the making has anything attached. */
+  get any(): boolean {
+    return this.#held.length > 0 || this.#packed.length > 0;
+  }
+
+  /** The codec's hook. */
+  attach(value: object): number {
+    if (!(value instanceof SharedArrayBuffer) && !(value instanceof WasmModule)) {
+      const id = this.#next++;
+      this.#packed.push([id, value]);
+      return id;
+    }
+    this.#held.push(value);
+    const known = this.#ids.get(value);
+    if (known !== undefined) return known;
+    const id = this.#next++;
+    this.#ids.set(value, id);
+    this.#shared.set(id, new WeakRef(value));
+    this.#collected.register(value, id);
+    this.#broadcast({ share: id, value });
+    return id;
+  }
+
+  /** Ids for array buffers that are to be moved. */
+  moved(list: readonly Transferable[] | undefined): Map<ArrayBuffer, number> | undefined {
+    if (list === undefined) return undefined;
+    const ids = new Map<ArrayBuffer, number>();
+    for (const item of list) {
+      if (item instanceof ArrayBuffer && !ids.has(item)) {
+        const id = this.#next++;
+        ids.set(item, id);
+        this.#packed.push([id, item]);
+      }
+    }
+    return ids;
+  }
+
+  /** Closes the message in the making: moves what is to be moved. Throws what `postMessage` throws. */
+  pack(transfer: readonly Transferable[] | undefined): Luggage {
+    const shared = this.#held;
+    const packed = this.#packed;
+    this.discard();
+    return { shared, parcel: packed.length > 0 ? parcelOf(packed, transfer) : undefined };
+  }
+
+  /** Forgets the message in the making: it could not be encoded. */
+  discard(): void {
+    this.#held = [];
+    this.#packed = [];
+  }
+
+  /** Everything that is shared now, for a worker that starts. */
+  *everything(): Iterable<ToWorker> {
+    for (const [id, ref] of this.#shared) {
+      const value = ref.deref();
+      if (value !== undefined) yield { share: id, value };
+    }
+  }
+}
+
+/** Packs values into a port: they are moved at once, whoever will read them. */
+export function parcelOf(
+  packed: ReadonlyArray<readonly [number, unknown]>,
+  transfer: readonly Transferable[] | undefined,
+): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  try {
+    port1.postMessage(packed, [...new Set(transfer)]);
+  } catch (cause) {
+    port2.close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SerializationError(`Cannot send: ${reason}`, { cause });
+  } finally {
+    port1.close();
+  }
+  return port2;
+}
+
+/** Reads a parcel into `into`. */
+export function unpack(parcel: MessagePort, into: Map<number, unknown>): void {
+  const received = receiveMessageOnPort(parcel) as { message: Array<[number, unknown]> } | undefined;
+  for (const [id, value] of received?.message ?? []) into.set(id, value);
+  parcel.close();
+}

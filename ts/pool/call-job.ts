@@ -1,0 +1,354 @@
+import { TimeoutError } from '../internal/errors.js';
+import {
+  Args,
+  Flag,
+  Kind,
+  PAYLOAD_END,
+  PAYLOAD_START,
+  payloadOf,
+  Record,
+  Result,
+  Slot,
+  SLOT_BYTES,
+  SLOT_WORDS,
+  State,
+} from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { native } from '../internal/native.js';
+import type { Luggage } from './attachments.js';
+import type { Core } from './core.js';
+import type { Job } from './job.js';
+import type { Transferable } from './options.js';
+import { type Policy, pause, wantsRetry } from './policy.js';
+
+/** The bits of a slot's kind word that say how many tasks of its kind a worker may have in flight. */
+const CONCURRENCY_SHIFT = 20;
+const MAX_CONCURRENCY = 0xfff;
+
+/** The flags of a policy. */
+export function flagsOf(core: Core, policy: Policy | undefined): number {
+  const concurrency = Math.min(policy?.concurrency ?? core.options.concurrency, MAX_CONCURRENCY, core.lanes);
+  const keep = (policy !== undefined && policy.retries > 0) || concurrency > 1;
+  const timed = policy !== undefined && policy.timeout !== Number.POSITIVE_INFINITY;
+  return ((keep ? Flag.keep : 0) | (timed ? Flag.timed : 0) | (concurrency << CONCURRENCY_SHIFT)) >>> 0;
+}
+
+/** One call of a function: a job of one task. */
+export class CallJob implements Job {
+  slot = 0;
+  attempt = 1;
+  readonly #core: Core;
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly policy: Policy | undefined;
+  /** Index of the task, if it is one of many. */
+  readonly #index: number;
+  #settled = false;
+  /** The task timed out and is to run again once the attempt is really over. */
+  #again = false;
+  #luggage: Luggage | undefined;
+
+  constructor(
+    core: Core,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+    policy: Policy | undefined,
+    index: number,
+  ) {
+    this.#core = core;
+    this.#index = index;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.policy = policy;
+  }
+
+  /** Encodes the arguments and hands the job to the workers, or queues it. */
+  start(fn: number, args: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
+    const core = this.#core;
+    const signal = this.policy?.signal;
+    if (signal?.aborted) {
+      this.#reject(signal.reason);
+      return;
+    }
+    core.began(1);
+    if (this.policy !== undefined) core.watch(this.policy);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    try {
+      if (core.open && core.slots.take(this) !== 0) {
+        this.#write(fn, args, transfer);
+        this.#submit();
+      } else {
+        this.#startLater(fn, args, transfer);
+      }
+    } catch (error) {
+      core.attachments.discard();
+      if (this.slot !== 0) core.release(this.slot);
+      this.#settle();
+      this.#reject(error);
+    }
+  }
+
+  record(kind: number, _a: number, b: number, _c: number, d: number, e: number): void {
+    switch (kind) {
+      case Record.called:
+        this.#called();
+        break;
+      case Record.lost:
+        this.#lost(b);
+        break;
+      case Record.cancelled:
+        this.#core.release(this.slot);
+        break;
+      case Record.report:
+        reported(this.#core, this.policy, this.#index, d, e);
+        break;
+    }
+  }
+
+  refuse(error: unknown): void {
+    if (this.#settled) return;
+    this.#unqueue();
+    this.#settle();
+    this.#reject(error);
+  }
+
+  /** The task has run for longer than it may, on the worker that `stop` stops. */
+  timedOut(_index: number, stop: () => void): void {
+    if (this.#settled || this.#again) return;
+    const policy = this.policy as Policy;
+    const error = new TimeoutError(`The task took longer than ${policy.timeout} ms`);
+    stop();
+    if (wantsRetry(policy, this.attempt, error) && this.#luggage?.parcel === undefined) this.#again = true;
+    else this.#fail(error);
+  }
+
+  readonly #onAbort = (): void => this.abort(this.policy?.signal?.reason);
+
+  /** Ends the call with `reason`; a task that runs is stopped, and its worker replaced after the grace period. */
+  abort(reason: unknown): void {
+    if (this.#settled) return;
+    this.#unqueue();
+    for (const { worker, lane } of this.slot === 0 ? [] : [...this.#core.lanesOf(this.slot)]) {
+      this.#core.stopLane(worker, lane, this.policy?.grace ?? this.#core.options.grace);
+    }
+    this.#fail(reason);
+  }
+
+  /** Takes the job back if no worker has it yet. */
+  #unqueue(): void {
+    if (this.slot === 0) return;
+    const at = this.slot * SLOT_WORDS;
+    Atomics.store(memory.i32, at + Slot.cancelled, 1);
+    Atomics.compareExchange(memory.i32, at + Slot.state, State.queued, State.cancelled);
+  }
+
+  #called(): void {
+    const at = this.slot * SLOT_WORDS;
+    const { u32 } = memory;
+    const tag = u32[at + Slot.resultTag];
+    if (this.#settled) {
+      this.#core.release(this.slot);
+    } else if (this.#again) {
+      this.#retry();
+    } else if (tag === Result.number) {
+      const value = memory.f64[(at + Slot.number) >>> 1];
+      this.#core.release(this.slot);
+      this.#succeed(value);
+    } else if (tag === Result.none) {
+      this.#core.release(this.slot);
+      this.#succeed(undefined);
+    } else {
+      this.#decoded(tag);
+    }
+  }
+
+  #decoded(tag: number): void {
+    let value: unknown;
+    let thrown = tag === Result.thrown;
+    try {
+      value = readResult(this.#core, this.slot);
+    } catch (error) {
+      value = error;
+      thrown = true;
+    }
+    if (!thrown) {
+      this.#core.release(this.slot);
+      this.#succeed(value);
+    } else if (wantsRetry(this.policy, this.attempt, value) && this.#luggage?.parcel === undefined) {
+      this.#retry();
+    } else {
+      this.#core.release(this.slot);
+      this.#fail(value);
+    }
+  }
+
+  #lost(seat: number): void {
+    if (this.#settled) {
+      this.#core.release(this.slot);
+      return;
+    }
+    if (this.#again) {
+      this.#retry();
+      return;
+    }
+    const killed = this.#core.workers.at(seat)?.farewell === 'killed' && this.#core.running;
+    if (killed && this.#keeps()) {
+      // The worker was ended because of another task: this one runs again, and that is no retry.
+      this.#submitAgain();
+      return;
+    }
+    this.#core.whenEnded(seat, (ending) => {
+      if (this.#settled) {
+        if (this.slot !== 0) this.#core.release(this.slot);
+        return;
+      }
+      const error = this.#core.lostError(seat, ending, this.#index, this.attempt);
+      if (wantsRetry(this.policy, this.attempt, error) && this.#luggage?.parcel === undefined) {
+        this.#retry();
+      } else {
+        this.#core.release(this.slot);
+        this.#fail(error);
+      }
+    });
+  }
+
+  #keeps(): boolean {
+    return (memory.u32[this.slot * SLOT_WORDS + Slot.kind] & Flag.keep) !== 0 && this.#luggage?.parcel === undefined;
+  }
+
+  #retry(): void {
+    const policy = this.policy as Policy;
+    const ms = pause(policy, this.attempt);
+    this.attempt++;
+    this.#again = false;
+    if (ms === 0) this.#submitAgain();
+    else this.#core.agenda.in(ms, () => this.#submitAgain());
+  }
+
+  #submitAgain(): void {
+    if (this.#settled) {
+      if (this.slot !== 0) this.#core.release(this.slot);
+      return;
+    }
+    const at = this.slot * SLOT_WORDS;
+    const { u32 } = memory;
+    if (u32[at + Slot.resultBlock] !== 0) native.free(u32[at + Slot.resultBlock]);
+    u32[at + Slot.resultBlock] = 0;
+    u32[at + Slot.resultTag] = Result.none;
+    u32[at + Slot.attempt] = this.attempt << 16;
+    u32[at + Slot.state] = State.queued;
+    this.#submit();
+  }
+
+  #submit(): void {
+    this.#core.submit(this.slot, this.#luggage);
+  }
+
+  #write(fn: number, args: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
+    const only = args.length === 1 ? args[0] : undefined;
+    if (typeof only === 'number') {
+      this.#fill(fn, Args.number, 0, 0);
+      memory.f64[(this.slot * SLOT_WORDS + Slot.number) >>> 1] = only;
+      return;
+    }
+    if (args.length === 0 && transfer === undefined) {
+      this.#fill(fn, Args.none, 0, 0);
+      return;
+    }
+    const core = this.#core;
+    const from = this.slot * SLOT_BYTES + PAYLOAD_START;
+    const until = this.slot * SLOT_BYTES + PAYLOAD_END;
+    const moved = transfer === undefined ? undefined : core.attachments.moved(transfer);
+    const end = core.encoder.encode(memory, from, until, args, 0, args.length, false, moved);
+    if (core.attachments.any) this.#luggage = core.attachments.pack(transfer);
+    if (end >= 0) {
+      this.#fill(fn, Args.message, 0, end - from);
+    } else {
+      const bytes = core.encoder.length;
+      this.#fill(fn, Args.message, memory.store(core.encoder.scratch.u8, bytes), bytes);
+    }
+  }
+
+  #fill(fn: number, args: number, block: number, bytes: number): void {
+    const at = this.slot * SLOT_WORDS;
+    const { u32 } = memory;
+    const policy = this.policy;
+    u32[at + Slot.fn] = fn;
+    u32[at + Slot.kind] = (Kind.call | args | (policy === undefined ? this.#core.plainFlags : flagsOf(this.#core, policy))) >>> 0;
+    u32[at + Slot.argBytes] = bytes;
+    u32[at + Slot.argBlock] = block;
+    u32[at + Slot.items] = this.#index;
+    u32[at + Slot.resultTag] = Result.none;
+    u32[at + Slot.resultBlock] = 0;
+    u32[at + Slot.call] = this.#core.nextCall();
+    u32[at + Slot.cancelled] = 0;
+    u32[at + Slot.attempt] = this.attempt << 16;
+    u32[at + Slot.state] = State.queued;
+  }
+
+  /** There is no room: the arguments are encoded now, as they are, and wait outside. */
+  #startLater(fn: number, args: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
+    const core = this.#core;
+    const moved = transfer === undefined ? undefined : core.attachments.moved(transfer);
+    core.encoder.encode(memory, 0, 0, args, 0, args.length, false, moved);
+    if (core.attachments.any) this.#luggage = core.attachments.pack(transfer);
+    const message = Buffer.from(core.encoder.scratch.u8.subarray(0, core.encoder.length));
+    core.enqueue({
+      tasks: 1,
+      start: () => {
+        if (this.#settled) return true;
+        if (core.slots.take(this) === 0) return false;
+        const fits = message.length <= PAYLOAD_END - PAYLOAD_START;
+        const block = fits ? 0 : memory.store(message, message.length);
+        if (fits) memory.u8.set(message, this.slot * SLOT_BYTES + PAYLOAD_START);
+        this.#fill(fn, Args.message, block, message.length);
+        this.#submit();
+        return true;
+      },
+      refuse: (error) => this.refuse(error),
+    });
+  }
+
+  #succeed(value: unknown): void {
+    this.#core.completed++;
+    this.#settle();
+    this.#resolve(value);
+  }
+
+  #fail(error: unknown): void {
+    this.#core.failed++;
+    this.#settle();
+    this.#reject(error);
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    if (this.policy !== undefined) {
+      this.#core.unwatch(this.policy);
+      this.policy.signal?.removeEventListener('abort', this.#onAbort);
+    }
+    this.#core.finished(1);
+  }
+}
+
+/** The encoded result in a slot, or in its block. */
+function readResult(core: Core, slot: number): unknown {
+  const at = slot * SLOT_WORDS;
+  const block = memory.u32[at + Slot.resultBlock];
+  const bytes = memory.u32[at + Slot.resultBytes];
+  const from = block === 0 ? slot * SLOT_BYTES + PAYLOAD_START : payloadOf(block);
+  memory.ensure(from + bytes);
+  return core.decoder.decodeOne(memory, from, from + bytes);
+}
+
+/** A task reported a value: decodes it, frees its block, and tells the caller. */
+export function reported(core: Core, policy: Policy | undefined, index: number, block: number, bytes: number): void {
+  const from = payloadOf(block);
+  memory.ensure(from + bytes);
+  try {
+    const value = core.decoder.decodeOne(memory, from, from + bytes);
+    policy?.onReport?.(value, index);
+  } finally {
+    native.free(block);
+  }
+}

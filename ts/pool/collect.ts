@@ -1,0 +1,107 @@
+import type { Items } from './range-input.js';
+import { isNumberArray } from './range-input.js';
+import type { RangeSink } from './range-job.js';
+
+/** Gathers the results of a `map` in the order of its items. */
+export class Collector implements RangeSink {
+  readonly #resolve: (values: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #settled: boolean;
+  readonly #onSettled: ((failed: number, count: number) => void) | undefined;
+  readonly #out: unknown[] | TypedOut;
+  /** Ends the call at its first error, if that is wanted. */
+  failFast: ((error: unknown) => void) | undefined;
+  #firstError: { index: number; error: unknown } | undefined;
+
+  constructor(
+    items: Items,
+    settled: boolean,
+    resolve: (values: unknown) => void,
+    reject: (error: unknown) => void,
+    onSettled?: (failed: number, count: number) => void,
+  ) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#settled = settled;
+    this.#onSettled = onSettled;
+    this.#out = settled || !isTyped(items) ? new Array(items.length) : sameKind(items);
+  }
+
+  numbers(start: number, count: number, numbers: Float64Array, at: number): void {
+    const out = this.#out;
+    if (this.#settled) {
+      for (let i = 0; i < count; i++) out[start + i] = { status: 'fulfilled', value: numbers[at + i] };
+    } else if (Array.isArray(out)) {
+      copy(out, start, count, numbers, at);
+    } else if (isNumberArray(out)) {
+      out.set(numbers.subarray(at, at + count), start);
+    } else {
+      for (let i = 0; i < count; i++) this.#fail(start + i, wrongKind(out, numbers[at + i], start + i));
+      return;
+    }
+    this.#onSettled?.(0, count);
+  }
+
+  value(index: number, value: unknown): void {
+    const out = this.#out;
+    if (this.#settled) {
+      out[index] = { status: 'fulfilled', value };
+    } else if (Array.isArray(out)) {
+      out[index] = value;
+    } else if (typeof value === (isNumberArray(out) ? 'number' : 'bigint')) {
+      out[index] = value as number;
+    } else {
+      this.#fail(index, wrongKind(out, value, index));
+      return;
+    }
+    this.#onSettled?.(0, 1);
+  }
+
+  error(index: number, error: unknown): void {
+    if (this.#settled) {
+      this.#out[index] = { status: 'rejected', reason: error };
+      this.#onSettled?.(1, 1);
+    } else {
+      this.#fail(index, error);
+    }
+  }
+
+  done(): void {
+    if (this.#firstError === undefined) this.#resolve(this.#out);
+    else this.#reject(this.#firstError.error);
+  }
+
+  failed(error: unknown): void {
+    this.#reject(error);
+  }
+
+  #fail(index: number, error: unknown): void {
+    if (this.#firstError === undefined || index < this.#firstError.index) this.#firstError = { index, error };
+    this.#onSettled?.(1, 1);
+    this.failFast?.(error);
+  }
+}
+
+interface TypedOut extends ArrayLike<unknown> {
+  [index: number]: unknown;
+}
+
+function isTyped(items: unknown): items is TypedOut & ArrayBufferView {
+  return ArrayBuffer.isView(items) && !(items instanceof DataView);
+}
+
+/** An array of the same kind and length, over memory of its own. */
+function sameKind(items: TypedOut & ArrayBufferView): TypedOut {
+  const Kind = Buffer.isBuffer(items) ? Uint8Array : (items.constructor as new (length: number) => TypedOut);
+  return new Kind(items.length);
+}
+
+function wrongKind(out: TypedOut, value: unknown, index: number): TypeError {
+  const { name } = out.constructor;
+  return new TypeError(`Result ${index} is no number for a ${name}: got \`${String(value)}\` (${typeof value})`);
+}
+
+/** A loop of its own: the compiler learns that it stores doubles. */
+function copy(out: unknown[], start: number, count: number, numbers: Float64Array, at: number): void {
+  for (let i = 0; i < count; i++) out[start + i] = numbers[at + i];
+}

@@ -1,0 +1,357 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { TimeoutError } from '../internal/errors.js';
+import type { AnyFunction } from '../internal/functions/definition.js';
+import type { Engine, Running } from './engine.js';
+import type { TaskOptions } from './options.js';
+
+/** Where items come from. */
+export type Source<T> = Iterable<T> | AsyncIterable<T>;
+
+/**
+ * The results of `imap` and its siblings, as an async iterator.
+ *
+ * Python: the iterator that `multiprocessing.Pool.imap` returns.
+ *
+ * @example
+ * for await (const line of pool.imap(parse, lines)) console.log(line);
+ */
+export interface ImapIterator<R> extends AsyncIterableIterator<R> {
+  /**
+   * The next result. A task's error rejects this call only, and iteration goes on.
+   * @param options - `timeout`: after so many milliseconds it rejects with TimeoutError, and nothing is lost
+   */
+  next(options?: { timeout?: number }): Promise<IteratorResult<R>>;
+}
+
+/** What an imap needs to know beside its function and its source. */
+export interface ImapPlan {
+  readonly fn: AnyFunction;
+  readonly star: boolean;
+  readonly ordered: boolean;
+  readonly chunkSize: number;
+  readonly bufferSize: number;
+  /** How many chunks in flight keep all workers busy: below that a partial chunk is sent at once. */
+  readonly busyAt: number;
+  readonly options: TaskOptions;
+  /** Told of every result. */
+  readonly onSettled: ((failed: boolean) => void) | undefined;
+}
+
+type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
+interface Reader {
+  resolve(result: IteratorResult<unknown>): void;
+  reject(error: unknown): void;
+}
+
+/** Pulls a source through the workers, a bounded number of items ahead of the reader. */
+export class Imap implements ImapIterator<unknown> {
+  readonly #engine: Engine;
+  readonly #plan: ImapPlan;
+  readonly #iterator: Iterator<unknown> | AsyncIterator<unknown>;
+  readonly #async: boolean;
+  readonly #inContext: ReturnType<typeof AsyncLocalStorage.snapshot> = AsyncLocalStorage.snapshot();
+  readonly #release: () => void;
+  /** Results that nobody has read: by index if they are to come in order. */
+  readonly #results = new Map<number, Outcome>();
+  readonly #readers: Reader[] = [];
+  readonly #running = new Set<Running>();
+  #chunk: unknown[] = [];
+  #chunksInFlight = 0;
+  #pulled = 0;
+  #read = 0;
+  /** Results in the order in which they came, where that is the order of reading. */
+  #arrived = 0;
+  #pulling = false;
+  #sourceEnded = false;
+  #sourceError: { error: unknown } | undefined;
+  /** Why there is nothing more to come, before the source's end. */
+  #stopped: { error: unknown } | 'returned' | undefined;
+
+  constructor(engine: Engine, source: Source<unknown>, plan: ImapPlan) {
+    this.#engine = engine;
+    this.#plan = plan;
+    const asynchronous = (source as AsyncIterable<unknown>)[Symbol.asyncIterator];
+    this.#async = typeof asynchronous === 'function';
+    this.#iterator = this.#async
+      ? (source as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+      : (source as Iterable<unknown>)[Symbol.iterator]();
+    this.#release = engine.hold((error) => this.#stop({ error }));
+    const { signal } = plan.options;
+    if (signal?.aborted) this.#stop({ error: signal.reason });
+    else signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#pull();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(options?: { timeout?: number }): Promise<IteratorResult<unknown>> {
+    const timeout = options?.timeout ?? Number.POSITIVE_INFINITY;
+    return new Promise((resolve, reject) => {
+      const reader: Reader = { resolve, reject };
+      this.#readers.push(reader);
+      this.#serve();
+      if (timeout === Number.POSITIVE_INFINITY || !this.#readers.includes(reader)) return;
+      const expire = () => {
+        const at = this.#readers.indexOf(reader);
+        if (at < 0) return;
+        this.#readers.splice(at, 1);
+        reject(new TimeoutError(`No result after ${timeout} ms`));
+      };
+      const timer = setTimeout(expire, Math.max(0, Math.min(timeout, 0x7fffffff)));
+      const settle =
+        <A>(end: (value: A) => void) =>
+        (value: A) => {
+          clearTimeout(timer);
+          end(value);
+        };
+      reader.resolve = settle(resolve);
+      reader.reject = settle(reject);
+    });
+  }
+
+  async return(value?: unknown): Promise<IteratorResult<unknown>> {
+    this.#stop('returned');
+    return { done: true, value: await value };
+  }
+
+  readonly #onAbort = (): void => this.#stop({ error: this.#plan.options.signal?.reason });
+
+  // ----------------------------------------------------------------------------------------- the source
+
+  #pull(): void {
+    if (this.#pulling) return;
+    this.#pulling = true;
+    if (this.#async) void this.#inContext(() => this.#pullAsync());
+    else this.#inContext(() => this.#pullSync());
+  }
+
+  get #mayPull(): boolean {
+    const ahead = this.#pulled - this.#read;
+    return this.#stopped === undefined && !this.#sourceEnded && ahead < this.#plan.bufferSize;
+  }
+
+  #pullSync(): void {
+    try {
+      while (this.#mayPull) {
+        const { done, value } = (this.#iterator as Iterator<unknown>).next();
+        if (done) this.#endOfSource(undefined);
+        else this.#add(value);
+      }
+    } catch (error) {
+      this.#endOfSource({ error });
+    }
+    this.#pulling = false;
+    this.#flushIfIdle();
+    this.#serve();
+  }
+
+  async #pullAsync(): Promise<void> {
+    try {
+      while (this.#mayPull) {
+        const next = (this.#iterator as AsyncIterator<unknown>).next();
+        this.#flushIfIdle();
+        const { done, value } = await next;
+        if (this.#stopped !== undefined) break;
+        if (done) this.#endOfSource(undefined);
+        else this.#add(value);
+      }
+    } catch (error) {
+      this.#endOfSource({ error });
+    }
+    this.#pulling = false;
+    this.#flushIfIdle();
+    this.#serve();
+  }
+
+  #endOfSource(error: { error: unknown } | undefined): void {
+    this.#sourceEnded = true;
+    this.#sourceError = error;
+    this.#flush();
+  }
+
+  // ---------------------------------------------------------------------------------------- the workers
+
+  #add(item: unknown): void {
+    this.#pulled++;
+    this.#chunk.push(item);
+    if (this.#chunk.length >= this.#plan.chunkSize) this.#flush();
+  }
+
+  /** A chunk that is not full goes as soon as a worker has nothing else to do. */
+  #flushIfIdle(): void {
+    if (this.#chunksInFlight < this.#plan.busyAt || this.#pulled - this.#read >= this.#plan.bufferSize) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#chunk.length === 0 || this.#stopped !== undefined) return;
+    const items = this.#chunk;
+    this.#chunk = [];
+    const first = this.#pulled - items.length;
+    this.#chunksInFlight++;
+    if (items.length === 1) this.#submitOne(items[0], first);
+    else this.#submitMany(items, first);
+  }
+
+  #submitOne(item: unknown, index: number): void {
+    const { fn, star, options } = this.#plan;
+    let running: Running | undefined;
+    const settle = (outcome: Outcome) => {
+      if (running !== undefined) this.#running.delete(running);
+      this.#chunksInFlight--;
+      this.#settled(index, outcome);
+    };
+    try {
+      running = this.#engine.call(
+        fn,
+        star ? argumentsOf(item) : [item],
+        (value) => settle({ ok: true, value }),
+        (error) => settle({ ok: false, error }),
+        { ...options, signal: undefined },
+        index,
+      );
+      if (running !== undefined) this.#running.add(running);
+    } catch (error) {
+      settle({ ok: false, error });
+    }
+  }
+
+  #submitMany(items: readonly unknown[], first: number): void {
+    const { fn, star, options } = this.#plan;
+    let running: Running | undefined;
+    const done = () => {
+      if (running !== undefined) this.#running.delete(running);
+      this.#chunksInFlight--;
+      this.#afterResult();
+    };
+    const failAll = (error: unknown) => {
+      done();
+      for (let i = 0; i < items.length; i++) this.#settled(first + i, { ok: false, error });
+    };
+    try {
+      const rows = star ? items.map(argumentsOf) : items;
+      running = this.#engine.range(fn, rows, star, { ...options, signal: undefined, chunkSize: items.length }, {
+        numbers: (start, count, numbers, at) => {
+          for (let i = 0; i < count; i++) this.#settled(first + start + i, { ok: true, value: numbers[at + i] });
+        },
+        value: (index, value) => this.#settled(first + index, { ok: true, value }),
+        error: (index, error) => this.#settled(first + index, { ok: false, error }),
+        done,
+        failed: failAll,
+      }, first);
+      if (running !== undefined) this.#running.add(running);
+    } catch (error) {
+      failAll(error);
+    }
+  }
+
+  #settled(index: number, outcome: Outcome): void {
+    if (this.#stopped !== undefined) return;
+    this.#results.set(this.#plan.ordered ? index : this.#arrived, outcome);
+    this.#arrived++;
+    this.#plan.onSettled?.(!outcome.ok);
+    this.#afterResult();
+  }
+
+  #afterResult(): void {
+    if (this.#stopped !== undefined) return;
+    this.#flushIfIdle();
+    this.#serve();
+  }
+
+  // ----------------------------------------------------------------------------------------- the reader
+
+  /** Gives readers what is there. */
+  #serve(): void {
+    while (this.#readers.length > 0) {
+      const outcome = this.#results.get(this.#read);
+      if (outcome !== undefined) {
+        this.#results.delete(this.#read);
+        this.#read++;
+        this.#give(this.#readers.shift() as Reader, outcome);
+      } else if (!this.#serveEnd()) {
+        break;
+      }
+    }
+    if (this.#mayPull && !this.#pulling) this.#pull();
+  }
+
+  #give(reader: Reader, outcome: Outcome): void {
+    if (this.#plan.options.settled) {
+      const value: PromiseSettledResult<unknown> = outcome.ok
+        ? { status: 'fulfilled', value: outcome.value }
+        : { status: 'rejected', reason: outcome.error };
+      reader.resolve({ done: false, value });
+    } else if (outcome.ok) {
+      reader.resolve({ done: false, value: outcome.value });
+    } else {
+      reader.reject(outcome.error);
+    }
+  }
+
+  /** No result is there: is that the end? */
+  #serveEnd(): boolean {
+    const ended = this.#sourceEnded && this.#read >= this.#pulled;
+    if (this.#stopped === undefined && !ended) return false;
+    const reader = this.#readers.shift() as Reader;
+    const error = typeof this.#stopped === 'object' ? this.#stopped : this.#stopped === undefined ? this.#sourceError : undefined;
+    // An error is told once; after it, the iteration is over.
+    this.#sourceError = undefined;
+    if (this.#stopped !== undefined) this.#stopped = 'returned';
+    this.#leave();
+    if (error === undefined) reader.resolve({ done: true, value: undefined });
+    else reader.reject(error.error);
+    return true;
+  }
+
+  /** Ends the iteration with an error; `abort`: tasks that run are stopped, too. */
+  stop(error: unknown, abort: boolean): void {
+    this.#stop({ error }, abort);
+  }
+
+  #stop(why: { error: unknown } | 'returned', abort = why !== 'returned'): void {
+    if (this.#stopped !== undefined || (this.#sourceEnded && this.#read >= this.#pulled && this.#sourceError === undefined)) {
+      return;
+    }
+    this.#stopped = why;
+    this.#results.clear();
+    this.#chunk = [];
+    const running = [...this.#running];
+    this.#running.clear();
+    // An abort stops what runs; a reader who has left does not care.
+    for (const call of running) {
+      if (abort) call.abort(undefined);
+      else call.refuse(undefined);
+    }
+    this.#closeSource();
+    this.#leave();
+    this.#serve();
+  }
+
+  #closeSource(): void {
+    if (this.#sourceEnded) return;
+    this.#sourceEnded = true;
+    try {
+      const closing = this.#iterator.return?.();
+      Promise.resolve(closing).catch(() => {});
+    } catch {
+      // The source's own clean-up failed; whoever reads has left or has an error already.
+    }
+  }
+
+  #leave(): void {
+    this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#release();
+  }
+}
+
+/** The arguments that an item of a `starmap` stands for. */
+export function argumentsOf(item: unknown): readonly unknown[] {
+  if (Array.isArray(item)) return item;
+  const iterable = item as Iterable<unknown> | null | undefined;
+  if (typeof iterable === 'object' && iterable !== null && typeof iterable[Symbol.iterator] === 'function') {
+    return [...iterable];
+  }
+  throw new TypeError(`Expected each item to be a list of arguments, got \`${String(item)}\` (${typeof item})`);
+}

@@ -1,0 +1,22 @@
+import type { Policy } from './policy.js';
+import type { Occupant } from './slots.js';
+
+/** What occupies a job slot: one call, or a range of items. */
+export interface Job extends Occupant {
+  /** A record about it has come. The arguments are those of {@link Recipient.record}. */
+  record(kind: number, a: number, b: number, c: number, d: number, e: number): void;
+  readonly policy: Policy | undefined;
+  /** The task at `index` has run for longer than the policy allows; `stop` stops it. */
+  timedOut(index: number, stop: () => void): void;
+  /** The pool ends: the caller gets `error`, at once. */
+  refuse(error: unknown): void;
+}
+
+/** A job that waits for room. */
+export interface Waiting {
+  /** How many tasks it is. */
+  readonly tasks: number;
+  /** Starts it. False: there is still no room for it. */
+  start(): boolean;
+  refuse(error: unknown): void;
+}

@@ -1,0 +1,57 @@
+import type { ResolvedPoolOptions } from '../internal/options.js';
+import type { TaskOptions } from './options.js';
+
+/** What a call wants beyond running its tasks once. Times in milliseconds; Infinity is no limit. */
+export interface Policy {
+  readonly timeout: number;
+  readonly grace: number;
+  readonly retries: number;
+  readonly retryOn: ((error: Error) => boolean) | undefined;
+  readonly backoff: number | ((attempt: number) => number);
+  readonly concurrency: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onReport: ((value: unknown, index: number) => void) | undefined;
+}
+
+/** What every call of a pool wants that was given no options of its own; `undefined` if that is nothing. */
+export function defaultPolicy(pool: ResolvedPoolOptions): Policy | undefined {
+  if (pool.timeout === Number.POSITIVE_INFINITY && pool.retries === 0) return undefined;
+  return merged(pool, {});
+}
+
+/** What a call wants: its own options over the pool's. */
+export function policyOf(pool: ResolvedPoolOptions, own: TaskOptions): Policy | undefined {
+  const policy = merged(pool, own);
+  const plain =
+    policy.timeout === Number.POSITIVE_INFINITY &&
+    policy.retries === 0 &&
+    policy.signal === undefined &&
+    policy.onReport === undefined &&
+    policy.concurrency === pool.concurrency;
+  return plain ? undefined : policy;
+}
+
+function merged(pool: ResolvedPoolOptions, own: TaskOptions): Policy {
+  return {
+    timeout: own.timeout ?? pool.timeout,
+    grace: own.grace ?? pool.grace,
+    retries: own.retries ?? pool.retries,
+    retryOn: own.retryOn ?? pool.retryOn,
+    backoff: own.backoff ?? pool.backoff,
+    concurrency: own.concurrency ?? pool.concurrency,
+    signal: own.signal,
+    onReport: own.onReport,
+  };
+}
+
+/** Whether a task that failed in its `attempt`th attempt is to run again. */
+export function wantsRetry(policy: Policy | undefined, attempt: number, error: unknown): policy is Policy {
+  if (policy === undefined || attempt > policy.retries) return false;
+  return policy.retryOn === undefined || policy.retryOn(error as Error);
+}
+
+/** The pause after the `attempt`th attempt, in milliseconds. */
+export function pause(policy: Policy, attempt: number): number {
+  const ms = typeof policy.backoff === 'function' ? policy.backoff(attempt) : policy.backoff;
+  return Number.isFinite(ms) && ms > 0 ? ms : 0;
+}

@@ -1,0 +1,137 @@
+import { Args, BLOCK_HEADER, PAYLOAD_END, PAYLOAD_START, payloadOf, SLOT_BYTES, UNIT } from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { native } from '../internal/native.js';
+import type { Luggage } from './attachments.js';
+import type { Core } from './core.js';
+
+/** Items of a range, with a length and by index: an array, a typed array, a `range()`. */
+export type Items = ArrayLike<unknown>;
+
+/** The items of a range, encoded where every worker can read any of them. */
+export interface RangeInput {
+  /** One of {@link Args}: a column of doubles, pages of messages, or a shared typed array. */
+  readonly kind: number;
+  /** The block with a column or pages. */
+  readonly block: number;
+  /** Items per page. */
+  readonly pageSize: number;
+  /** The message that stands for a shared typed array. */
+  readonly view: Buffer | undefined;
+  readonly luggage: Luggage | undefined;
+}
+
+const MAX_PAGE_ITEMS = 64;
+/** A page is not filled beyond this, so that a few large items can still be spread over all workers. */
+const MAX_PAGE_BYTES = 64 * 1024;
+
+type NumberArray = Float64Array | Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
+
+/** Whether `items` is a typed array of numbers (no BigInts). */
+export function isNumberArray(items: unknown): items is NumberArray {
+  if (!ArrayBuffer.isView(items) || items instanceof DataView) return false;
+  return !(items instanceof BigInt64Array || items instanceof BigUint64Array);
+}
+
+/** Encodes `items`; `star`: each is a list of arguments. */
+export function encodeItems(core: Core, items: Items, star: boolean): RangeInput {
+  if (!star) {
+    if (isNumberArray(items)) {
+      return items.buffer instanceof SharedArrayBuffer ? sharedView(core, items) : column(items.length, items);
+    }
+    const numbers = numberColumn(items);
+    if (numbers !== 0) return { kind: Args.column, block: numbers, pageSize: 0, view: undefined, luggage: undefined };
+  }
+  return pages(core, items);
+}
+
+/** Frees what was encoded. */
+export function freeInput(input: RangeInput): void {
+  if (input.block !== 0) native.free(input.block);
+}
+
+function column(length: number, numbers: NumberArray): RangeInput {
+  const block = memory.alloc(Math.max(1, length) * 8);
+  const at = payloadOf(block) >>> 3;
+  memory.f64.subarray(at, at + length).set(numbers);
+  return { kind: Args.column, block, pageSize: 0, view: undefined, luggage: undefined };
+}
+
+/** A block with the items as doubles, or 0 if they are not all numbers. */
+function numberColumn(items: Items): number {
+  const { length } = items;
+  if (length === 0 || typeof items[0] !== 'number' || typeof items[length - 1] !== 'number') return 0;
+  const block = memory.alloc(length * 8);
+  if (copyNumbers(items, memory.f64, (block * UNIT + BLOCK_HEADER) / 8)) return block;
+  native.free(block);
+  return 0;
+}
+
+function copyNumbers(items: Items, into: Float64Array, at: number): boolean {
+  for (let i = 0, { length } = items; i < length; i++) {
+    const item = items[i];
+    if (typeof item !== 'number') return false;
+    into[at + i] = item;
+  }
+  return true;
+}
+
+function sharedView(core: Core, items: NumberArray): RangeInput {
+  core.encoder.encode(memory, 0, 0, [items], 0, 1, false);
+  const view = Buffer.from(core.encoder.scratch.u8.subarray(0, core.encoder.length));
+  return { kind: Args.view, block: 0, pageSize: 0, view, luggage: core.attachments.pack(undefined) };
+}
+
+/**
+ * Pages of messages, each with its own strings and shapes, so that a worker can begin anywhere. The block starts with
+ * where each page begins and ends (32 bits each, from the payload's start).
+ */
+function pages(core: Core, items: Items): RangeInput {
+  const { length } = items;
+  const list = Array.isArray(items) ? (items as unknown[]) : Array.from(items);
+  const pageSize = pageSizeFor(core, list);
+  const count = Math.ceil(length / pageSize);
+  const { encoder } = core;
+  const table = new Uint32Array(count * 2);
+  let bytes = Buffer.allocUnsafe(Math.max(4096, count * 8 + Math.min(length * 64, 1 << 22)));
+  let used = align(count * 8);
+  encoder.label = 'items';
+  try {
+    for (let page = 0; page < count; page++) {
+      const lo = page * pageSize;
+      encoder.encode(memory, 0, 0, list, lo, Math.min(length, lo + pageSize), true);
+      const size = encoder.length;
+      if (used + size > bytes.length) {
+        const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, used + size));
+        larger.set(bytes.subarray(0, used));
+        bytes = larger;
+      }
+      bytes.set(encoder.scratch.u8.subarray(0, size), used);
+      table[page * 2] = used;
+      table[page * 2 + 1] = used + size;
+      used = align(used + size);
+    }
+  } finally {
+    encoder.label = 'args';
+  }
+  bytes.set(new Uint8Array(table.buffer), 0);
+  const luggage = core.attachments.any ? core.attachments.pack(undefined) : undefined;
+  return { kind: Args.pages, block: memory.store(bytes, used), pageSize, view: undefined, luggage };
+}
+
+const align = (offset: number): number => (offset + 7) & ~7;
+
+/** Few items: one each. Many: enough that strings and shapes are shared, few enough that all workers get some. */
+function pageSizeFor(core: Core, list: readonly unknown[]): number {
+  const { length } = list;
+  const size = Math.max(1, Math.min(MAX_PAGE_ITEMS, Math.floor(length / (core.options.processes * 8))));
+  if (size === 1) return 1;
+  core.encoder.encode(memory, 0, 0, list, 0, 1, true);
+  core.attachments.discard();
+  return Math.max(1, Math.min(size, Math.floor(MAX_PAGE_BYTES / Math.max(1, core.encoder.length))));
+}
+
+/** Writes the message that stands for a shared typed array into a slot's payload. Throws if it does not fit. */
+export function writeView(slot: number, view: Buffer): void {
+  if (view.length > PAYLOAD_END - PAYLOAD_START) throw new RangeError('The description of a shared array is too long');
+  memory.u8.set(view, slot * SLOT_BYTES + PAYLOAD_START);
+}

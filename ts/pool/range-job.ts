@@ -1,0 +1,394 @@
+import { Thrown } from '../internal/codec/index.js';
+import { TimeoutError } from '../internal/errors.js';
+import {
+  Flag,
+  Kind,
+  Part,
+  payloadOf,
+  Record,
+  Result,
+  Slot,
+  SLOT_WORDS,
+  State,
+} from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { native } from '../internal/native.js';
+import { flagsOf, reported } from './call-job.js';
+import type { Core } from './core.js';
+import type { Job } from './job.js';
+import { type Policy, pause, wantsRetry } from './policy.js';
+import { freeInput, type RangeInput, writeView } from './range-input.js';
+
+/** Who gets the results of a range, item by item, in the order in which they come. */
+export interface RangeSink {
+  /** Results `start …` are numbers, in `numbers` from `at` on. */
+  numbers(start: number, count: number, numbers: Float64Array, at: number): void;
+  value(index: number, value: unknown): void;
+  error(index: number, error: unknown): void;
+  /** Every item has a result or an error. */
+  done(): void;
+  /** The whole call ends with this error; nothing follows. */
+  failed(error: unknown): void;
+}
+
+/** One call of `map`: many tasks over one encoded input. */
+export class RangeJob {
+  readonly core: Core;
+  readonly policy: Policy | undefined;
+  /** Index of the first item within the caller's call. */
+  readonly first: number;
+  readonly #sink: RangeSink;
+  readonly #fn: number;
+  readonly #input: RangeInput;
+  readonly #items: number;
+  readonly #chunk: number;
+  readonly #flags: number;
+  /** The block for results that are numbers, 0 = none. */
+  #column = 0;
+  #open = 0;
+  #unsettled: number;
+  #ended = false;
+  /** Items that have their outcome while their attempt still runs, or that will run again after it. */
+  #settledItems: Map<number, 'settled' | 'again'> | undefined;
+  readonly #slots = new Set<RangeSlot>();
+
+  constructor(
+    core: Core,
+    fn: number,
+    input: RangeInput,
+    items: number,
+    options: { chunk: number; star: boolean; policy: Policy | undefined; first: number },
+    sink: RangeSink,
+  ) {
+    this.core = core;
+    this.policy = options.policy;
+    this.#fn = fn;
+    this.#input = input;
+    this.#items = items;
+    this.#unsettled = items;
+    this.#chunk = options.chunk;
+    this.#flags = (flagsOf(core, options.policy) | (options.star ? Flag.star : 0)) >>> 0;
+    this.#sink = sink;
+    this.first = options.first;
+  }
+
+  /** Hands the range to the workers, or queues it. Throws what `Core.began` throws. */
+  start(): void {
+    const { core } = this;
+    core.began(this.#items);
+    core.calls.add(this);
+    if (this.policy !== undefined) core.watch(this.policy);
+    this.policy?.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#column = memory.alloc(this.#items * 8);
+    this.#startSlot(0, this.#items, 1, this.#items);
+  }
+
+  /** Drops the items that no worker has claimed yet. */
+  drop(): void {
+    for (const slot of this.#slots) slot.drop();
+  }
+
+  /** Ends the call with an error; tasks that run are stopped, and killed after the grace period. */
+  abort(error: unknown): void {
+    if (this.#ended) return;
+    for (const slot of this.#slots) {
+      if (slot.slot === 0) continue;
+      for (const { worker, lane } of [...this.core.lanesOf(slot.slot)]) {
+        this.core.stopLane(worker, lane, this.policy?.grace ?? this.core.options.grace);
+      }
+    }
+    this.refuse(error);
+  }
+
+  refuse(error: unknown): void {
+    if (this.#ended) return;
+    this.drop();
+    this.#end();
+    this.#sink.failed(error);
+  }
+
+  get column(): number {
+    return this.#column;
+  }
+
+  // ------------------------------------------------------------------------------------ from RangeSlot
+
+  part(start: number, count: number, tag: number, block: number, bytes: number): void {
+    const { core } = this;
+    if (this.#ended) {
+      if (block !== 0) native.free(block);
+      return;
+    }
+    const late = this.#settledItems;
+    if (tag === Part.column && late === undefined) {
+      core.completed += count;
+      this.#sink.numbers(start, count, memory.f64, (payloadOf(this.#column) >>> 3) + start);
+      this.#settle(count);
+      return;
+    }
+    const values = tag === Part.column ? undefined : this.#decode(block, bytes, count);
+    for (let i = 0; i < count && !this.#ended; i++) {
+      const index = start + i;
+      if (late !== undefined && late.has(index)) {
+        this.#attemptOver(index);
+        continue;
+      }
+      const value = values === undefined ? memory.f64[(payloadOf(this.#column) >>> 3) + index] : values[i];
+      if (value instanceof Thrown) this.#failed(index, value.error);
+      else this.#succeeded(index, value);
+    }
+  }
+
+  lost(index: number, seat: number, attempt: number): void {
+    if (this.#ended) return;
+    if (this.#settledItems?.has(index)) {
+      this.#attemptOver(index);
+      return;
+    }
+    if (this.core.workers.at(seat)?.farewell === 'killed' && this.core.running) {
+      // The worker was ended because of another task: this one runs again, and that is no retry.
+      this.#startSlot(index, 1, attempt);
+      return;
+    }
+    this.#open++;
+    this.core.whenEnded(seat, (ending) => {
+      this.#open--;
+      if (!this.#ended) this.#failed(index, this.core.lostError(seat, ending, this.first + index, attempt), attempt);
+      this.#maybeFree();
+    });
+  }
+
+  timedOut(index: number, attempt: number, stop: () => void): void {
+    if (this.#ended || this.#settledItems?.has(index)) return;
+    const policy = this.policy as Policy;
+    const error = new TimeoutError(`Task ${this.first + index} took longer than ${policy.timeout} ms`);
+    stop();
+    this.#settledItems ??= new Map();
+    if (wantsRetry(policy, attempt, error)) {
+      this.#settledItems.set(index, 'again');
+      this.#attempts.set(index, attempt);
+    } else {
+      this.#settledItems.set(index, 'settled');
+      this.#report(index, error);
+    }
+  }
+
+  report(index: number, block: number, bytes: number): void {
+    reported(this.core, this.#ended ? undefined : this.policy, this.first + index, block, bytes);
+  }
+
+  /** A slot of this range was given back. */
+  closed(slot: RangeSlot): void {
+    this.#slots.delete(slot);
+    this.#open--;
+    this.#maybeFree();
+  }
+
+  // --------------------------------------------------------------------------------------------- inside
+
+  readonly #attempts = new Map<number, number>();
+
+  readonly #onAbort = (): void => this.abort(this.policy?.signal?.reason);
+
+  #decode(block: number, bytes: number, count: number): readonly unknown[] {
+    const from = payloadOf(block);
+    memory.ensure(from + bytes);
+    try {
+      return this.core.decoder.decode(memory, from, from + bytes);
+    } catch (error) {
+      return new Array(count).fill(new Thrown(error));
+    } finally {
+      native.free(block);
+    }
+  }
+
+  #succeeded(index: number, value: unknown): void {
+    this.core.completed++;
+    this.#attempts.delete(index);
+    this.#sink.value(index, value);
+    this.#settle(1);
+  }
+
+  #failed(index: number, error: unknown, attempt = this.#attempts.get(index) ?? 1): void {
+    if (wantsRetry(this.policy, attempt, error)) {
+      this.#attempts.set(index, attempt);
+      this.#retry(index);
+    } else {
+      this.#report(index, error);
+    }
+  }
+
+  #report(index: number, error: unknown): void {
+    this.core.failed++;
+    this.#attempts.delete(index);
+    this.#sink.error(index, error);
+    this.#settle(1);
+  }
+
+  /** The attempt of an item that had timed out has really ended. */
+  #attemptOver(index: number): void {
+    const state = this.#settledItems?.get(index);
+    this.#settledItems?.delete(index);
+    if (this.#settledItems?.size === 0) this.#settledItems = undefined;
+    if (state === 'again') this.#retry(index);
+  }
+
+  #retry(index: number): void {
+    const policy = this.policy as Policy;
+    const attempt = this.#attempts.get(index) ?? 1;
+    const ms = pause(policy, attempt);
+    this.#attempts.set(index, attempt + 1);
+    const again = () => {
+      this.#open--;
+      if (!this.#ended) this.#startSlot(index, 1, attempt + 1);
+      this.#maybeFree();
+    };
+    this.#open++;
+    if (ms === 0) again();
+    else this.core.agenda.in(ms, again);
+  }
+
+  #startSlot(base: number, items: number, attempt: number, tasks = 0): void {
+    const slot = new RangeSlot(this, base, items, attempt);
+    this.#slots.add(slot);
+    this.#open++;
+    this.core.enqueue({
+      tasks,
+      start: () => {
+        if (this.#ended) {
+          slot.abandon();
+          return true;
+        }
+        return slot.start(this.#fn, this.#input, this.#flags, this.#chunk, this.#column);
+      },
+      refuse: (error) => {
+        slot.abandon();
+        this.refuse(error);
+      },
+    });
+  }
+
+  #settle(count: number): void {
+    this.#unsettled -= count;
+    this.core.finished(count);
+    if (this.#unsettled > 0 || this.#ended) return;
+    this.#end();
+    this.#sink.done();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    if (this.policy !== undefined) this.core.unwatch(this.policy);
+    this.core.calls.delete(this);
+    this.policy?.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#unsettled > 0) this.core.finished(this.#unsettled);
+    this.#unsettled = 0;
+    this.#maybeFree();
+  }
+
+  #maybeFree(): void {
+    if (!this.#ended || this.#open > 0 || this.#column === 0) return;
+    native.free(this.#column);
+    this.#column = 0;
+    freeInput(this.#input);
+  }
+}
+
+/** A job slot of a range: all of its items at first, one item that runs again later. */
+class RangeSlot implements Job {
+  slot = 0;
+  readonly #job: RangeJob;
+  readonly #base: number;
+  readonly #items: number;
+  readonly #attempt: number;
+  /** Items that are not accounted for: while there are any, a worker may read the slot and the input. */
+  #left: number;
+
+  constructor(job: RangeJob, base: number, items: number, attempt: number) {
+    this.#job = job;
+    this.#base = base;
+    this.#items = items;
+    this.#left = items;
+    this.#attempt = attempt;
+  }
+
+  get policy(): Policy | undefined {
+    return this.#job.policy;
+  }
+
+  start(fn: number, input: RangeInput, flags: number, chunk: number, column: number): boolean {
+    const { core } = this.#job;
+    if (core.slots.take(this) === 0) return false;
+    const at = this.slot * SLOT_WORDS;
+    const { u32 } = memory;
+    u32[at + Slot.fn] = fn;
+    u32[at + Slot.kind] = (Kind.range | input.kind | flags) >>> 0;
+    u32[at + Slot.argBytes] = input.view?.length ?? 0;
+    u32[at + Slot.argBlock] = input.block;
+    u32[at + Slot.items] = this.#items;
+    u32[at + Slot.pageSize] = input.pageSize;
+    u32[at + Slot.base] = this.#base;
+    u32[at + Slot.first] = this.#job.first;
+    u32[at + Slot.resultTag] = Result.none;
+    u32[at + Slot.resultBlock] = column;
+    u32[at + Slot.chunk] = chunk;
+    u32[at + Slot.call] = core.nextCall();
+    u32[at + Slot.cancelled] = 0;
+    u32[at + Slot.attempt] = this.#attempt << 16;
+    u32[at + Slot.state] = State.running;
+    if (input.view !== undefined) writeView(this.slot, input.view);
+    if (core.submit(this.slot, input.luggage)) return true;
+    this.#forgetBlocks();
+    core.slots.release(this.slot);
+    return false;
+  }
+
+  /** It never started. */
+  abandon(): void {
+    this.#job.closed(this);
+  }
+
+  drop(): void {
+    if (this.slot !== 0) Atomics.store(memory.i32, this.slot * SLOT_WORDS + Slot.cancelled, 1);
+  }
+
+  record(kind: number, a: number, b: number, c: number, d: number, e: number): void {
+    if (kind === Record.part) {
+      this.#job.part(this.#base + a, b, c, d, e);
+      this.#account(b);
+    } else if (kind === Record.dropped) {
+      this.#account(a);
+    } else if (kind === Record.lost) {
+      this.#job.lost(this.#base + a, b, this.#attempt);
+      this.#account(1);
+    } else if (kind === Record.report) {
+      this.#job.report(this.#base + a, d, e);
+    }
+  }
+
+  timedOut(index: number, stop: () => void): void {
+    this.#job.timedOut(this.#base + index, this.#attempt, stop);
+  }
+
+  refuse(error: unknown): void {
+    this.#job.refuse(error);
+  }
+
+  #account(items: number): void {
+    this.#left -= items;
+    if (this.#left > 0) return;
+    const { core } = this.#job;
+    native.closeRange(core.id, this.slot);
+    // The input and the column belong to the whole range, not to this slot.
+    this.#forgetBlocks();
+    core.release(this.slot);
+    this.#job.closed(this);
+  }
+
+  #forgetBlocks(): void {
+    const at = this.slot * SLOT_WORDS;
+    memory.u32[at + Slot.argBlock] = 0;
+    memory.u32[at + Slot.resultBlock] = 0;
+  }
+}
+

@@ -1,0 +1,377 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { BrokenPoolError } from '../internal/errors.js';
+import { CONTROL_WORDS, Control, controlBytes, LANE_WORDS, Lane, payloadOf } from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { native, nativePath } from '../internal/native.js';
+import type { ResolvedPoolOptions } from '../internal/options.js';
+import { type ToWorker, unpack } from './attachments.js';
+
+/** What a worker tells its pool's owner through its port. */
+export type FromWorker =
+  | { readonly ready: { readonly initMs: number } }
+  | { readonly initializerFailed: Uint8Array }
+  | { readonly parcel: MessagePort };
+
+/** What a worker is started with. */
+export interface WorkerSetup {
+  readonly addon: string;
+  readonly pool: number;
+  readonly seat: number;
+  readonly control: number;
+  readonly concurrency: number;
+  readonly port: MessagePort;
+  /** The initializer's function number, and the block with its arguments. */
+  readonly initializer: { readonly fn: number; readonly block: number; readonly bytes: number } | undefined;
+}
+
+/** How a worker ended. */
+export interface Ending {
+  readonly exitCode: number | null;
+  /** Why, in words. */
+  readonly reason: string;
+  /** What it threw outside any task. */
+  readonly error: unknown;
+}
+
+/** One worker of a pool, from its start until its thread has ended. */
+export class WorkerHandle {
+  readonly seat: number;
+  readonly thread: Worker;
+  readonly port: MessagePort;
+  readonly control: number;
+  readonly startedAt: number = performance.now();
+  /** A thread that has ended has no number any more. */
+  readonly threadId: number;
+  /** Why it is meant to end, once it is. */
+  farewell: 'dismissed' | 'killed' | undefined;
+  /** Its tasks have been accounted for; it takes no more. */
+  gone = false;
+  ready = false;
+  bootMs = 0;
+  initMs = 0;
+  ending: Ending | undefined;
+  /** It died while it ran tasks. */
+  hadTasks = false;
+  /** What waits for the reason of its end. */
+  readonly mourners: Array<(ending: Ending) => void> = [];
+  readonly exited: Promise<number>;
+  readonly #block: number;
+  readonly #lanes: number;
+  #error: unknown;
+  #failed = false;
+  /** What it attached to results. */
+  readonly received = new Map<number, unknown>();
+
+  constructor(thread: Worker, port: MessagePort, seat: number, block: number, lanes: number) {
+    this.thread = thread;
+    this.threadId = thread.threadId;
+    this.port = port;
+    this.seat = seat;
+    this.#block = block;
+    this.#lanes = lanes;
+    this.control = payloadOf(block);
+    thread.unref();
+    thread.on('error', (error) => {
+      this.#error = error;
+      this.#failed = true;
+    });
+    this.exited = new Promise((resolve) => thread.once('exit', resolve));
+  }
+
+  /** The word of the control block. */
+  word(at: number): number {
+    return memory.u32[(this.control >>> 2) + at];
+  }
+
+  /** Counts the turns of its event loop that manycore asked for. */
+  get beat(): number {
+    return this.word(Control.beat);
+  }
+
+  /** Index of a lane's first word. */
+  lane(lane: number): number {
+    return (this.control >>> 2) + CONTROL_WORDS + lane * LANE_WORDS;
+  }
+
+  /** The lanes that have a task, as indices of their first words. */
+  *busyLanes(): Iterable<number> {
+    for (let lane = 0; lane < this.#lanes; lane++) {
+      const at = this.lane(lane);
+      if (memory.u32[at + Lane.slot] !== 0) yield at;
+    }
+  }
+
+  /** How it ended, as far as it can be known now. */
+  describeEnd(exitCode: number | null): Ending {
+    if (this.farewell === 'killed') return { exitCode, reason: 'terminated by the pool', error: undefined };
+    const error = this.#error;
+    if (this.#failed) {
+      const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+      return { exitCode, reason: oom ? 'out of memory' : 'uncaught error', error };
+    }
+    if (exitCode === null && this.word(Control.exited) !== 0) exitCode = memory.i32[(this.control >>> 2) + Control.exitCode];
+    const reason = exitCode === null ? 'it ended' : `process.exit(${exitCode})`;
+    return { exitCode, reason, error: undefined };
+  }
+
+  /** Whether it threw something outside any task. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /** Frees what it had in the region. Its thread has ended. */
+  dispose(): void {
+    native.free(this.#block);
+    this.port.close();
+  }
+}
+
+/** What the set of workers asks of its pool. */
+export interface WorkersHost {
+  readonly id: number;
+  readonly options: ResolvedPoolOptions;
+  readonly lanes: number;
+  initializer(): WorkerSetup['initializer'];
+  /** Messages that a new worker has to get first. */
+  greetings(): Iterable<ToWorker>;
+  /** How many tasks are waiting or running. */
+  readonly pending: number;
+  readonly running: boolean;
+  /** True while the owner blocks in a Sync call: no event of a thread arrives. */
+  readonly blocking: boolean;
+  started(worker: WorkerHandle): void;
+  workerEnded(worker: WorkerHandle, ending: Ending): void;
+  /** The pool cannot go on. */
+  broke(error: Error): void;
+  initializerFailed(encoded: Uint8Array): void;
+}
+
+const WORKER_URL = new URL('../worker.cjs', import.meta.url);
+
+/** The workers of one pool: started on demand, replaced when they die, dismissed when they idle. */
+export class Workers {
+  readonly #host: WorkersHost;
+  readonly #seats: Array<WorkerHandle | undefined>;
+  readonly #deaths: number[] = [];
+  #wanted = 0;
+
+  constructor(host: WorkersHost, seats: number) {
+    this.#host = host;
+    this.#seats = new Array(seats).fill(undefined);
+  }
+
+  /** Workers that have not ended. */
+  *[Symbol.iterator](): Iterator<WorkerHandle> {
+    for (const worker of this.#seats) if (worker !== undefined) yield worker;
+  }
+
+  /** How many workers are ready for tasks. */
+  get readyCount(): number {
+    let count = 0;
+    for (const worker of this) if (worker.ready && !worker.gone) count++;
+    return count;
+  }
+
+  /** The worker on a seat. */
+  at(seat: number): WorkerHandle | undefined {
+    return this.#seats[seat];
+  }
+
+  /** Workers that take or will take tasks. */
+  get live(): number {
+    let count = 0;
+    for (const worker of this) if (!worker.gone && worker.farewell === undefined) count++;
+    return count;
+  }
+
+  /** Makes sure that there are workers for the pending tasks. */
+  demand(): void {
+    const { minProcesses, processes } = this.#host.options;
+    const wanted = Math.max(minProcesses, Math.min(processes, this.#host.pending));
+    if (wanted > this.#wanted) {
+      this.#wanted = wanted;
+      this.balance();
+    }
+  }
+
+  /** Starts every worker, whatever is pending. */
+  startAll(): void {
+    this.#wanted = this.#host.options.processes;
+    this.balance();
+  }
+
+  /** Starts as many workers as are missing. */
+  balance(): void {
+    while (this.#host.running && this.live < this.#wanted) {
+      const seat = this.#seats.indexOf(undefined);
+      if (seat < 0) return;
+      try {
+        this.#start(seat);
+      } catch (error) {
+        this.#host.broke(new BrokenPoolError(`A worker could not be started: ${messageOf(error)}`, { cause: error }));
+        return;
+      }
+    }
+  }
+
+  /** Lets the workers above `minProcesses` go. */
+  shrink(): void {
+    const { minProcesses } = this.#host.options;
+    this.#wanted = Math.min(this.#wanted, minProcesses);
+    let surplus = this.live - minProcesses;
+    for (const worker of [...this].reverse()) {
+      if (surplus <= 0) return;
+      if (worker.farewell !== undefined || worker.gone) continue;
+      this.dismiss(worker);
+      surplus--;
+    }
+  }
+
+  /** Asks a worker to leave when it is between tasks. */
+  dismiss(worker: WorkerHandle): void {
+    if (worker.farewell !== undefined) return;
+    worker.farewell = 'dismissed';
+    native.dismiss(this.#host.id, worker.seat);
+    // One that has not sat down yet finds out by its port.
+    worker.port.postMessage({ leave: true });
+  }
+
+  /** Ends a worker's thread, whatever it does. */
+  kill(worker: WorkerHandle): void {
+    worker.farewell = 'killed';
+    void worker.thread.terminate();
+  }
+
+  /** A worker begins its last task: its replacement starts now. */
+  retiring(seat: number): void {
+    const worker = this.#seats[seat];
+    if (worker === undefined || worker.farewell !== undefined) return;
+    worker.farewell = 'dismissed';
+    this.balance();
+  }
+
+  /** The core has accounted for what a worker held. */
+  gone(seat: number): void {
+    const worker = this.#seats[seat];
+    if (worker === undefined || worker.gone) return;
+    worker.gone = true;
+    if (worker.farewell === undefined) this.#deaths.push(performance.now());
+    if (this.#host.blocking) this.#settle(worker, worker.describeEnd(null));
+    if (!this.#overBudget()) this.balance();
+  }
+
+  /** Reads what workers sent, for an owner that blocks. */
+  poll(): void {
+    for (const worker of this) this.receive(worker);
+  }
+
+  /** Reads what a worker sent. */
+  receive(worker: WorkerHandle): void {
+    for (;;) {
+      const received = receiveMessageOnPort(worker.port) as { message: FromWorker } | undefined;
+      if (received === undefined) return;
+      this.#message(worker, received.message);
+    }
+  }
+
+  /** Tells every worker. */
+  broadcast(message: ToWorker): void {
+    for (const worker of this) worker.port.postMessage(message);
+  }
+
+  #start(seat: number): void {
+    const { options, id, lanes } = this.#host;
+    const block = memory.alloc(controlBytes(lanes));
+    memory.u32.fill(0, payloadOf(block) >>> 2, (payloadOf(block) + controlBytes(lanes)) >>> 2);
+    const { port1, port2 } = new MessageChannel();
+    const setup: WorkerSetup = {
+      addon: nativePath,
+      pool: id,
+      seat,
+      control: payloadOf(block),
+      concurrency: options.concurrency,
+      port: port2,
+      initializer: this.#host.initializer(),
+    };
+    let thread: Worker;
+    try {
+      thread = new Worker(WORKER_URL, {
+        workerData: setup,
+        transferList: [port2],
+        name: `${options.name ?? 'manycore'}-${seat + 1}`,
+        ...(options.env === undefined ? {} : { env: options.env as NodeJS.Dict<string> }),
+        ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+        ...(options.argv === undefined ? {} : { argv: [...options.argv] }),
+        ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
+      });
+    } catch (error) {
+      native.free(block);
+      port1.close();
+      throw error;
+    }
+    const worker = new WorkerHandle(thread, port1, seat, block, lanes);
+    this.#seats[seat] = worker;
+    for (const message of this.#host.greetings()) port1.postMessage(message);
+    port1.on('message', (message: FromWorker) => this.#message(worker, message));
+    port1.unref();
+    void worker.exited.then((exitCode) => this.#exit(worker, exitCode));
+  }
+
+  #message(worker: WorkerHandle, message: FromWorker): void {
+    if ('ready' in message) {
+      worker.ready = true;
+      worker.initMs = message.ready.initMs;
+      worker.bootMs = performance.now() - worker.startedAt - worker.initMs;
+      this.#host.started(worker);
+    } else if ('initializerFailed' in message) {
+      this.#host.initializerFailed(message.initializerFailed);
+    } else {
+      unpack(message.parcel, worker.received);
+    }
+  }
+
+  #exit(worker: WorkerHandle, exitCode: number): void {
+    // What it sent last: an attachment of a result, the initializer's error.
+    this.receive(worker);
+    if (!worker.gone) {
+      worker.gone = true;
+      if (worker.farewell === undefined) this.#deaths.push(performance.now());
+    }
+    const ending = worker.describeEnd(exitCode);
+    this.#seats[worker.seat] = undefined;
+    this.#settle(worker, ending);
+    this.#host.workerEnded(worker, ending);
+    worker.dispose();
+    if (this.#overBudget()) this.#giveUp(worker.ending ?? ending);
+    else this.balance();
+  }
+
+  #settle(worker: WorkerHandle, ending: Ending): void {
+    worker.ending ??= ending;
+    for (const mourner of worker.mourners.splice(0)) mourner(ending);
+  }
+
+  #overBudget(): boolean {
+    const { count, within } = this.#host.options.maxRestarts;
+    const since = performance.now() - within;
+    while (this.#deaths.length > 0 && this.#deaths[0] < since) this.#deaths.shift();
+    const over = this.#deaths.length > count;
+    if (over && this.#host.blocking) this.#giveUp({ exitCode: null, reason: 'it ended', error: undefined });
+    return over;
+  }
+
+  #giveUp(last: Ending): void {
+    const { count, within } = this.#host.options.maxRestarts;
+    const message = `More than ${count} workers died within ${within} ms; the last one: ${describeEnding(last)}`;
+    this.#host.broke(new BrokenPoolError(message, last.error === undefined ? undefined : { cause: last.error }));
+  }
+}
+
+/** An ending in words. */
+export function describeEnding(ending: Ending): string {
+  return ending.error === undefined ? ending.reason : `${ending.reason}: ${messageOf(ending.error)}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

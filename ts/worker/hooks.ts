@@ -1,0 +1,92 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Hooks } from '../internal/codec/index.js';
+import { define } from '../internal/functions/define.js';
+import type { AnyFunction } from '../internal/functions/definition.js';
+import { load } from '../internal/functions/load.js';
+import { parcelOf, type ToWorker, unpack } from '../pool/attachments.js';
+import type { Transferable } from '../pool/options.js';
+
+/** The worker's side of what travels beside the bytes: see `Attachments` for the owner's. */
+export class WorkerAttachments implements Hooks {
+  readonly #port: MessagePort;
+  readonly #base: number;
+  readonly #shared = new Map<number, unknown>();
+  readonly #moved = new Map<number, unknown>();
+  readonly #onLeave: () => void;
+  #next = 0;
+  #packed: Array<[number, unknown]> = [];
+
+  constructor(port: MessagePort, seat: number, onLeave: () => void) {
+    this.#port = port;
+    // The owner finds the worker by the upper bits of an id.
+    this.#base = (seat + 1) << 20;
+    this.#onLeave = onLeave;
+  }
+
+  attach(value: object): number {
+    const id = this.#id();
+    this.#packed.push([id, value]);
+    return id;
+  }
+
+  attached(id: number): unknown {
+    if (!this.#shared.has(id) && !this.#moved.has(id)) this.#receive();
+    if (this.#shared.has(id)) return this.#shared.get(id);
+    const value = this.#moved.get(id);
+    this.#moved.delete(id);
+    return value;
+  }
+
+  define(fn: AnyFunction): ReturnType<typeof define> {
+    return define(fn);
+  }
+
+  load(definition: Parameters<typeof load>[0]): AnyFunction {
+    return load(definition);
+  }
+
+  /** Ids for array buffers that a result moves. */
+  moved(list: readonly Transferable[]): Map<ArrayBuffer, number> {
+    const ids = new Map<ArrayBuffer, number>();
+    for (const item of list) {
+      if (!(item instanceof ArrayBuffer) || ids.has(item)) continue;
+      const id = this.attach(item);
+      ids.set(item, id);
+    }
+    return ids;
+  }
+
+  /** Sends what the last message has attached, before the message itself. */
+  send(transfer: readonly Transferable[] | undefined): void {
+    if (this.#packed.length === 0) return;
+    const packed = this.#packed;
+    this.#packed = [];
+    const parcel = parcelOf(packed, transfer);
+    this.#port.postMessage({ parcel }, [parcel]);
+  }
+
+  /** Forgets what was attached to a message that could not be encoded. */
+  discard(): void {
+    this.#packed = [];
+  }
+
+  message(message: ToWorker): void {
+    if ('share' in message) this.#shared.set(message.share, message.value);
+    else if ('drop' in message) this.#shared.delete(message.drop);
+    else if ('parcel' in message) unpack(message.parcel, this.#moved);
+    else this.#onLeave();
+  }
+
+  #receive(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined;
+      if (received === undefined) return;
+      this.message(received.message);
+    }
+  }
+
+  #id(): number {
+    this.#next = (this.#next + 1) & 0xfffff;
+    return (this.#base | this.#next) >>> 0;
+  }
+}

@@ -1,0 +1,389 @@
+import { Thrown } from '../internal/codec/index.js';
+import {
+  Advance,
+  Args,
+  ARGS_MASK,
+  Control,
+  CONTROL_WORDS,
+  Flag,
+  LANE_WORDS,
+  Lane,
+  Part,
+  payloadOf,
+  Slot,
+  SLOT_WORDS,
+} from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { native } from '../internal/native.js';
+import type { Inputs } from './inputs.js';
+import type { Output } from './output.js';
+import type { Results } from './results.js';
+import type { Runner, Runners, Stop } from './runners.js';
+import { TaskLane, type Tasks } from './tasks.js';
+
+const CONCURRENCY_SHIFT = 20;
+
+/** What the loop works with. */
+export interface LoopParts {
+  readonly control: number;
+  readonly concurrency: number;
+  readonly runners: Runners;
+  readonly inputs: Inputs;
+  readonly results: Results;
+  readonly tasks: Tasks;
+  readonly output: Output;
+  leave(): void;
+}
+
+/**
+ * The worker's loop: take a job, run it, complete it and take the next in one call of the addon. Without work it
+ * returns to the event loop, and a ring brings it back; so timers and sockets of the user's stay alive. A task that is
+ * asynchronous keeps its lane until it settles; others run meanwhile as far as `concurrency` allows.
+ */
+export class Loop {
+  readonly #parts: LoopParts;
+  readonly #lanes: TaskLane[] = [];
+  readonly #free: number[] = [];
+  /** Tasks that have started and not settled. */
+  #inFlight = 0;
+  /** How many may be in flight: what the most recent job says. */
+  #limit: number;
+  #leaving = false;
+  #yielding = false;
+  readonly #stop: Stop = { index: 0, value: undefined };
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts;
+    this.#limit = parts.concurrency;
+  }
+
+  /** The event loop has turned: looks for cancelled tasks, and for work. */
+  turn(): void {
+    const control = this.#parts.control >>> 2;
+    memory.u32[control + Control.beat]++;
+    if (this.#inFlight > 0) for (const lane of this.#lanes) lane.notice();
+    this.#pump(Advance.turned);
+  }
+
+  /** Takes no more work, and leaves as soon as nothing is in flight. */
+  leaveSoon(): void {
+    this.#leaving = true;
+    if (this.#inFlight === 0) this.#parts.leave();
+  }
+
+  #pump(turned: number): void {
+    let flags = Advance.take | turned;
+    while (this.#inFlight < this.#limit && !this.#leaving) {
+      const lane = this.#takeLane();
+      const slot = native.advance(lane, flags);
+      flags = Advance.take;
+      if (slot < 0) {
+        this.#free.push(lane);
+        this.#rest(slot);
+        return;
+      }
+      this.#work(lane, slot);
+    }
+  }
+
+  /** There is nothing to take now. */
+  #rest(answer: number): void {
+    if (answer === Advance.yield) {
+      if (this.#yielding) return;
+      this.#yielding = true;
+      setImmediate(() => {
+        this.#yielding = false;
+        this.turn();
+      });
+    } else if (answer === Advance.leave) {
+      this.leaveSoon();
+    } else {
+      this.#parts.inputs.forget();
+    }
+  }
+
+  #takeLane(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const lane = this.#lanes.length;
+    const at = (this.#parts.control >>> 2) + CONTROL_WORDS + lane * LANE_WORDS;
+    this.#lanes.push(new TaskLane(this.#parts.tasks, lane, at));
+    return lane;
+  }
+
+  /** Runs the job in `lane`, and those that follow, until one is asynchronous or there are none. */
+  #work(lane: number, first: number): void {
+    let slot = first;
+    while (this.#run(lane, slot)) {
+      this.#parts.output.flush();
+      slot = native.advance(lane, Advance.complete | Advance.take);
+      if (slot < 0) {
+        this.#free.push(lane);
+        this.#rest(slot);
+        return;
+      }
+    }
+    this.#inFlight++;
+  }
+
+  /** An asynchronous task has settled; its result is in place. */
+  #settled(lane: number): void {
+    this.#inFlight--;
+    this.#parts.tasks.current = undefined;
+    this.#parts.output.flush();
+    const next = this.#inFlight < this.#limit && !this.#leaving && !this.#yielding ? Advance.take : 0;
+    const slot = native.advance(lane, Advance.complete | next);
+    if (slot >= 0) {
+      this.#work(lane, slot);
+      if (this.#inFlight < this.#limit) this.#pump(0);
+      return;
+    }
+    this.#free.push(lane);
+    if (next !== 0) this.#rest(slot);
+    else if (this.#leaving && this.#inFlight === 0) this.#parts.leave();
+  }
+
+  /** Starts the job in `slot`. True: it is done, its result is in place. */
+  #run(lane: number, slot: number): boolean {
+    const { runners } = this.#parts;
+    const words = memory.u32;
+    const kind = words[slot * SLOT_WORDS + Slot.kind];
+    this.#limit = kind >>> CONCURRENCY_SHIFT;
+    let runner: Runner | Promise<Runner>;
+    try {
+      runner = runners.of(slot);
+    } catch (error) {
+      this.#failed(lane, slot, kind, error);
+      return true;
+    }
+    if (runner instanceof Promise) {
+      this.#later(lane, slot, kind, runner);
+      return false;
+    }
+    return this.#start(lane, slot, kind, runner);
+  }
+
+  #start(lane: number, slot: number, kind: number, runner: Runner): boolean {
+    return (kind & 0xff) === 0 ? this.#call(lane, slot, kind, runner) : this.#range(lane, slot, kind, runner);
+  }
+
+  /** The function is being imported. */
+  #later(lane: number, slot: number, kind: number, loading: Promise<Runner>): void {
+    const done = () => this.#settled(lane);
+    loading.then(
+      (runner) => {
+        if (this.#start(lane, slot, kind, runner)) done();
+      },
+      (error: unknown) => {
+        this.#failed(lane, slot, kind, error);
+        done();
+      },
+    );
+  }
+
+  /** The function cannot be had: every task of the claim fails. */
+  #failed(lane: number, slot: number, kind: number, error: unknown): void {
+    const { results } = this.#parts;
+    if ((kind & 0xff) === 0) {
+      results.ofFailedCall(slot, error);
+    } else {
+      const at = this.#lanes[lane].at;
+      const count = memory.u32[at + Lane.count];
+      results.ofItems(at, slot, new Array(count).fill(new Thrown(error)));
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------- calls
+
+  #call(lane: number, slot: number, kind: number, runner: Runner): boolean {
+    const { tasks, results } = this.#parts;
+    tasks.current = this.#lanes[lane];
+    let value: unknown;
+    try {
+      if (kind >>> CONCURRENCY_SHIFT > 1) {
+        value = tasks.runAmongOthers(this.#lanes[lane], () => this.#apply(slot, kind, runner));
+      } else {
+        value = this.#apply(slot, kind, runner);
+      }
+      if (isThenable(value)) {
+        this.#awaitCall(lane, slot, value);
+        return false;
+      }
+    } catch (error) {
+      tasks.current = undefined;
+      results.ofFailedCall(slot, error);
+      return true;
+    }
+    tasks.current = undefined;
+    results.ofCall(slot, value);
+    return true;
+  }
+
+  #apply(slot: number, kind: number, runner: Runner): unknown {
+    const { fn } = runner;
+    switch (kind & ARGS_MASK) {
+      case Args.number:
+        return fn(memory.f64[(slot * SLOT_WORDS + Slot.number) >>> 1]);
+      case Args.none:
+        return fn();
+      default:
+        return fn(...this.#parts.inputs.args(slot));
+    }
+  }
+
+  #awaitCall(lane: number, slot: number, value: PromiseLike<unknown>): void {
+    const { results } = this.#parts;
+    Promise.resolve(value).then(
+      (result) => {
+        results.ofCall(slot, result);
+        this.#settled(lane);
+      },
+      (error: unknown) => {
+        results.ofFailedCall(slot, error);
+        this.#settled(lane);
+      },
+    );
+  }
+
+  // --------------------------------------------------------------------------------------------- ranges
+
+  #range(lane: number, slot: number, kind: number, runner: Runner): boolean {
+    const { tasks, inputs } = this.#parts;
+    const at = this.#lanes[lane].at;
+    const start = memory.u32[at + Lane.start];
+    tasks.current = this.#lanes[lane];
+    const alone = kind >>> CONCURRENCY_SHIFT <= 1;
+    const numbers = (kind & Flag.star) === 0 && alone ? inputs.numbers(slot) : undefined;
+    const results: unknown[] = [];
+    let next = start;
+    if (numbers !== undefined) {
+      const pending = this.#column(at, slot, runner, numbers, results);
+      if (pending === undefined) return true;
+      if (isThenable(pending.value)) {
+        void this.#rangeLater(lane, slot, kind, runner, results, pending.value);
+        return false;
+      }
+      next = start + results.length;
+    }
+    const promise = this.#items(lane, slot, kind, runner, results, next);
+    if (promise !== undefined) {
+      void this.#rangeLater(lane, slot, kind, runner, results, promise);
+      return false;
+    }
+    this.#finishRange(at, slot, results);
+    return true;
+  }
+
+  /**
+   * Runs the claimed items as a loop over numbers. Undefined: all results are in the column. Otherwise the loop stopped:
+   * `results` has what came before, and also the value or error that stopped it unless that is a promise.
+   */
+  #column(
+    at: number,
+    slot: number,
+    runner: Runner,
+    numbers: { items: ArrayLike<number>; at: number },
+    results: unknown[],
+  ): { value: unknown } | undefined {
+    const { tasks } = this.#parts;
+    const { u32, f64 } = memory;
+    const job = slot * SLOT_WORDS;
+    const base = u32[job + Slot.base];
+    const outAt = (payloadOf(u32[job + Slot.resultBlock]) >>> 3) + base;
+    const start = u32[at + Lane.start];
+    const end = start + u32[at + Lane.count];
+    const stop = this.#stop;
+    let thrown: Thrown | undefined;
+    try {
+      const { loop, fn } = runner;
+      const [current, published] = [at + Lane.current, at + Lane.published];
+      if (loop(fn, numbers.items, numbers.at + base, f64, outAt, start, end, u32, current, published, stop)) {
+        tasks.current = undefined;
+        u32[at + Lane.resultTag] = Part.column;
+        return undefined;
+      }
+    } catch (error) {
+      stop.index = u32[at + Lane.current];
+      thrown = new Thrown(error);
+    }
+    for (let i = start; i < stop.index; i++) results.push(f64[outAt + i]);
+    // From here on the results travel as a page.
+    u32[at + Lane.published] = 0;
+    const value = thrown ?? stop.value;
+    stop.value = undefined;
+    try {
+      if (isThenable(value)) return { value };
+      results.push(value);
+    } catch (error) {
+      results.push(new Thrown(error));
+    }
+    return { value: undefined };
+  }
+
+  /** Runs the claimed items from `next` on. A promise: item `start + results.length` is asynchronous. */
+  #items(
+    lane: number,
+    slot: number,
+    kind: number,
+    runner: Runner,
+    results: unknown[],
+    next: number,
+  ): PromiseLike<unknown> | undefined {
+    const { tasks, inputs } = this.#parts;
+    const at = this.#lanes[lane].at;
+    const { u32 } = memory;
+    const base = u32[slot * SLOT_WORDS + Slot.base];
+    const end = u32[at + Lane.start] + u32[at + Lane.count];
+    const { fn } = runner;
+    const star = (kind & Flag.star) !== 0;
+    const alone = kind >>> CONCURRENCY_SHIFT <= 1;
+    for (let i = next; i < end; i++) {
+      u32[at + Lane.current] = i;
+      try {
+        const item = inputs.item(slot, base + i);
+        const call = () => (star ? fn(...(item as unknown[])) : fn(item));
+        const value: unknown = alone ? call() : tasks.runAmongOthers(this.#lanes[lane], call);
+        if (isThenable(value)) return value;
+        results.push(value);
+      } catch (error) {
+        results.push(new Thrown(error));
+      }
+    }
+    return undefined;
+  }
+
+  /** The rest of a claim, from an asynchronous item on: one after the other. */
+  async #rangeLater(
+    lane: number,
+    slot: number,
+    kind: number,
+    runner: Runner,
+    results: unknown[],
+    first: PromiseLike<unknown>,
+  ): Promise<void> {
+    const at = this.#lanes[lane].at;
+    const start = memory.u32[at + Lane.start];
+    let promise: PromiseLike<unknown> | undefined = first;
+    while (promise !== undefined) {
+      try {
+        results.push(await promise);
+      } catch (error) {
+        results.push(new Thrown(error));
+      }
+      this.#parts.tasks.current = this.#lanes[lane];
+      promise = this.#items(lane, slot, kind, runner, results, start + results.length);
+    }
+    this.#finishRange(at, slot, results);
+    this.#settled(lane);
+  }
+
+  #finishRange(at: number, slot: number, results: unknown[]): void {
+    this.#parts.tasks.current = undefined;
+    this.#parts.results.ofItems(at, slot, results);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
+  return typeof (value as { then?: unknown }).then === 'function';
+}

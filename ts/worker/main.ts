@@ -1,0 +1,91 @@
+import { createRequire } from 'node:module';
+import { workerData } from 'node:worker_threads';
+import { Decoder, Encoder } from '../internal/codec/index.js';
+import { moduleLoading } from '../internal/functions/load.js';
+import { Control, payloadOf } from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { native, useNative } from '../internal/native.js';
+import { announceWorker, attach } from '../internal/runtime.js';
+import type { ToWorker } from '../pool/attachments.js';
+import type { FromWorker, WorkerSetup } from '../pool/workers.js';
+import { WorkerAttachments } from './hooks.js';
+import { Inputs } from './inputs.js';
+import { Loop } from './loop.js';
+import { Output } from './output.js';
+import { Results } from './results.js';
+import { Runners } from './runners.js';
+import { Tasks } from './tasks.js';
+
+/** The program of a pool's worker. */
+const setup = workerData as WorkerSetup;
+const { port, control, seat, pool } = setup;
+
+useNative(createRequire(__filename)(setup.addon), setup.addon);
+let loop: Loop | undefined;
+let dismissed = false;
+attach(() => loop?.turn());
+native.sit(pool, seat, control);
+process.on('exit', (code) => {
+  memory.i32[(control >>> 2) + Control.exitCode] = code;
+  memory.u32[(control >>> 2) + Control.exited] = 1;
+});
+
+const attachments = new WorkerAttachments(port, seat, () => {
+  dismissed = true;
+  loop?.leaveSoon();
+});
+const encoder = new Encoder(attachments);
+encoder.label = 'result';
+const decoder = new Decoder(attachments);
+const tasks = new Tasks(seat + 1, encoder);
+const runners = new Runners(pool);
+const output = new Output();
+output.install();
+announceWorker({ currentTask: () => tasks.currentTask(), moduleLoading, workerId: seat + 1 });
+port.on('message', (message: ToWorker) => attachments.message(message));
+
+void start();
+
+async function start(): Promise<void> {
+  const began = performance.now();
+  if (setup.initializer !== undefined) {
+    try {
+      await initialize(setup.initializer);
+    } catch (error) {
+      output.flush();
+      tell({ initializerFailed: encoded(error) });
+      return;
+    }
+    output.flush();
+  }
+  loop = new Loop({
+    control,
+    concurrency: setup.concurrency,
+    runners,
+    inputs: new Inputs(decoder),
+    results: new Results(encoder, attachments),
+    tasks,
+    output,
+    leave: () => process.exit(0),
+  });
+  tell({ ready: { initMs: performance.now() - began } });
+  if (dismissed) loop.leaveSoon();
+  else loop.turn();
+}
+
+async function initialize({ fn, block, bytes }: NonNullable<WorkerSetup['initializer']>): Promise<void> {
+  const from = payloadOf(block);
+  memory.ensure(from + bytes);
+  const args = decoder.decode(memory, from, from + bytes);
+  const runner = await runners.get(fn);
+  tasks.state = await runner.fn(...args);
+}
+
+function encoded(error: unknown): Uint8Array {
+  encoder.encode(memory, 0, 0, [error], 0, 1, false);
+  return Uint8Array.from(encoder.scratch.u8.subarray(0, encoder.length));
+}
+
+function tell(message: FromWorker): void {
+  port.postMessage(message);
+}

@@ -1,0 +1,68 @@
+import type { Writable } from 'node:stream';
+import { native } from '../internal/native.js';
+
+/**
+ * What a worker prints goes straight to the file descriptor, in whole lines: Node's own way leads through two event
+ * loops, so a line would come after the result of the task that printed it, or never.
+ */
+export class Output {
+  readonly #streams = [new Lines(1), new Lines(2)];
+
+  /** Takes over `process.stdout` and `process.stderr`, at their first use. */
+  install(): void {
+    for (const [i, name] of (['stdout', 'stderr'] as const).entries()) {
+      const property = Object.getOwnPropertyDescriptor(process, name);
+      let stream: Writable | undefined;
+      Object.defineProperty(process, name, {
+        configurable: true,
+        enumerable: true,
+        get: () => {
+          stream ??= this.#streams[i].take((property?.get?.call(process) ?? property?.value) as Writable);
+          return stream;
+        },
+      });
+    }
+  }
+
+  /** Writes what has not ended in a line yet. */
+  flush(): void {
+    for (const stream of this.#streams) stream.flush();
+  }
+}
+
+type Done = (error?: Error | null) => void;
+
+class Lines {
+  readonly #fd: number;
+  #rest: Buffer[] = [];
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  take(stream: Writable): Writable {
+    stream.write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
+      const done = (typeof encoding === 'function' ? encoding : callback) as Done | undefined;
+      const text = typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8';
+      this.#write(typeof chunk === 'string' ? Buffer.from(chunk, text) : Buffer.from(chunk as Uint8Array));
+      if (done !== undefined) process.nextTick(done);
+      return true;
+    };
+    return stream;
+  }
+
+  flush(): void {
+    if (this.#rest.length === 0) return;
+    native.writeLines(this.#fd, Buffer.concat(this.#rest));
+    this.#rest = [];
+  }
+
+  #write(bytes: Buffer): void {
+    const end = bytes.lastIndexOf(10) + 1;
+    if (end > 0) {
+      this.#rest.push(bytes.subarray(0, end));
+      this.flush();
+    }
+    if (end < bytes.length) this.#rest.push(Buffer.from(bytes.subarray(end)));
+  }
+}

@@ -1,0 +1,128 @@
+import { type Encoder, Thrown } from '../internal/codec/index.js';
+import {
+  Flag,
+  Lane,
+  PAYLOAD_END,
+  PAYLOAD_START,
+  Part,
+  payloadOf,
+  Result,
+  Slot,
+  SLOT_BYTES,
+  SLOT_WORDS,
+} from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { asTransfer } from '../transfer.js';
+import type { WorkerAttachments } from './hooks.js';
+
+/** Puts results where the owner finds them. */
+export class Results {
+  readonly #encoder: Encoder;
+  readonly #attachments: WorkerAttachments;
+
+  constructor(encoder: Encoder, attachments: WorkerAttachments) {
+    this.#encoder = encoder;
+    this.#attachments = attachments;
+  }
+
+  /** The result of the call in `slot`. */
+  ofCall(slot: number, value: unknown): void {
+    const at = slot * SLOT_WORDS;
+    const { u32 } = memory;
+    if (typeof value === 'number' && (u32[at + Slot.kind] & Flag.keep) === 0) {
+      u32[at + Slot.resultTag] = Result.number;
+      memory.f64[(at + Slot.number) >>> 1] = value;
+    } else if (value === undefined) {
+      u32[at + Slot.resultTag] = Result.none;
+    } else {
+      try {
+        this.#message(slot, Result.message, value);
+      } catch (error) {
+        this.ofFailedCall(slot, error);
+      }
+    }
+  }
+
+  /** What the call in `slot` threw. */
+  ofFailedCall(slot: number, error: unknown): void {
+    try {
+      this.#message(slot, Result.thrown, error);
+    } catch (unsendable) {
+      this.#attachments.discard();
+      this.#message(slot, Result.thrown, unsendable);
+    }
+  }
+
+  /** The results of the items that a lane claimed: as numbers in the column if they are, otherwise as a page. */
+  ofItems(lane: number, slot: number, results: unknown[]): void {
+    const { u32 } = memory;
+    if (results.every((result) => typeof result === 'number')) {
+      const at = slot * SLOT_WORDS;
+      const first = u32[at + Slot.base] + u32[lane + Lane.start];
+      memory.f64.set(results as number[], (payloadOf(u32[at + Slot.resultBlock]) >>> 3) + first);
+      u32[lane + Lane.resultTag] = Part.column;
+      return;
+    }
+    const bytes = this.#page(results);
+    const block = memory.store(this.#encoder.scratch.u8, bytes);
+    memory.u32[lane + Lane.resultTag] = Part.page;
+    memory.u32[lane + Lane.resultBlock] = block;
+    memory.u32[lane + Lane.resultBytes] = bytes;
+  }
+
+  #message(slot: number, tag: number, value: unknown): void {
+    const at = slot * SLOT_WORDS;
+    const keep = (memory.u32[at + Slot.kind] & Flag.keep) !== 0;
+    const from = keep ? 0 : slot * SLOT_BYTES + PAYLOAD_START;
+    const until = keep ? 0 : slot * SLOT_BYTES + PAYLOAD_END;
+    const marked = asTransfer(value);
+    const moved = marked === undefined ? undefined : this.#attachments.moved(marked.list);
+    let end: number;
+    try {
+      end = this.#encoder.encodeOne(memory, from, until, marked === undefined ? value : marked.value, moved);
+    } catch (error) {
+      this.#attachments.discard();
+      throw error;
+    }
+    this.#attachments.send(marked?.list);
+    const { u32 } = memory;
+    if (end >= 0) {
+      u32[at + Slot.resultBytes] = end - from;
+    } else {
+      const bytes = this.#encoder.length;
+      u32[at + Slot.resultBytes] = bytes;
+      const block = memory.store(this.#encoder.scratch.u8, bytes);
+      memory.u32[at + Slot.resultBlock] = block;
+    }
+    memory.u32[at + Slot.resultTag] = tag;
+  }
+
+  #page(results: unknown[]): number {
+    const transfers = results.map(asTransfer);
+    const values = transfers.some((marked) => marked !== undefined)
+      ? results.map((result, i) => transfers[i]?.value ?? result)
+      : results;
+    const list = transfers.flatMap((marked) => marked?.list ?? []);
+    try {
+      const moved = list.length === 0 ? undefined : this.#attachments.moved(list);
+      this.#encoder.encode(memory, 0, 0, values, 0, values.length, true, moved);
+    } catch {
+      this.#attachments.discard();
+      this.#encoder.encode(memory, 0, 0, values.map((value) => this.#sendable(value)), 0, values.length, true);
+    }
+    this.#attachments.send(list.length === 0 ? undefined : list);
+    return this.#encoder.length;
+  }
+
+  /** The value, or the error that says why it cannot be sent. */
+  #sendable(value: unknown): unknown {
+    try {
+      this.#encoder.encode(memory, 0, 0, [value], 0, 1, true);
+      return value;
+    } catch (error) {
+      return new Thrown(error);
+    } finally {
+      this.#attachments.discard();
+    }
+  }
+}

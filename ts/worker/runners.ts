@@ -1,0 +1,125 @@
+import { Slot, SLOT_WORDS } from '../internal/layout.js';
+import type { AnyFunction, Definition } from '../internal/functions/definition.js';
+import { load, resolveTask } from '../internal/functions/load.js';
+import { memory } from '../internal/memory.js';
+import { native } from '../internal/native.js';
+
+/** Where a column loop stopped before the end: at an item whose result is no number. */
+export interface Stop {
+  index: number;
+  value: unknown;
+}
+
+/**
+ * Calls `fn` for the numbers `input[inAt + i]`, `from <= i < to`, and writes numbers to `output[outAt + i]`. Keeps the
+ * lane's progress in `words`: the index that runs, and how many results are in place. Answers true at the end, false
+ * when it stopped, and why in `stop`.
+ */
+export type ColumnLoop = (
+  fn: AnyFunction,
+  input: ArrayLike<number>,
+  inAt: number,
+  output: Float64Array,
+  outAt: number,
+  from: number,
+  to: number,
+  words: Uint32Array,
+  currentAt: number,
+  publishedAt: number,
+  stop: Stop,
+) => boolean;
+
+const LOOP = `'use strict';
+return function columnLoop(fn, input, inAt, output, outAt, from, to, words, currentAt, publishedAt, stop) {
+  let published = 0;
+  for (let i = from; i < to; i++) {
+    words[currentAt] = i;
+    const value = fn(input[inAt + i]);
+    if (typeof value !== 'number') {
+      stop.index = i;
+      stop.value = value;
+      return false;
+    }
+    output[outAt + i] = value;
+    words[publishedAt] = ++published;
+  }
+  return true;
+}`;
+
+/** A function as this worker knows it. */
+export class Runner {
+  readonly fn: AnyFunction;
+  #loop: ColumnLoop | undefined;
+
+  constructor(fn: AnyFunction) {
+    this.fn = fn;
+  }
+
+  /**
+   * The loop over columns, compiled for this function alone: a loop that has called only one function is one into which
+   * the compiler puts that function's body.
+   */
+  get loop(): ColumnLoop {
+    this.#loop ??= compileLoop();
+    return this.#loop;
+  }
+}
+
+let shared: ColumnLoop | undefined;
+
+function compileLoop(): ColumnLoop {
+  try {
+    return new Function(LOOP)() as ColumnLoop;
+  } catch {
+    // Code from strings is forbidden here: all functions share one loop.
+    shared ??= sharedLoop;
+    return shared;
+  }
+}
+
+const sharedLoop: ColumnLoop = (fn, input, inAt, output, outAt, from, to, words, currentAt, publishedAt, stop) => {
+  let published = 0;
+  for (let i = from; i < to; i++) {
+    words[currentAt] = i;
+    const value = fn(input[inAt + i]) as unknown;
+    if (typeof value !== 'number') {
+      stop.index = i;
+      stop.value = value;
+      return false;
+    }
+    output[outAt + i] = value;
+    words[publishedAt] = ++published;
+  }
+  return true;
+};
+
+/** The functions of the pool, by number, fetched at first sight. */
+export class Runners {
+  readonly #pool: number;
+  readonly #known: Array<Runner | undefined> = [];
+
+  constructor(pool: number) {
+    this.#pool = pool;
+  }
+
+  /** The runner for the job in `slot`: at once if it is known or can be made here, otherwise a promise for it. */
+  of(slot: number): Runner | Promise<Runner> {
+    const number = memory.u32[slot * SLOT_WORDS + Slot.fn];
+    return this.#known[number] ?? this.get(number);
+  }
+
+  get(number: number): Runner | Promise<Runner> {
+    const known = this.#known[number];
+    if (known !== undefined) return known;
+    const definition = JSON.parse(native.definition(this.#pool, number).toString()) as Definition;
+    if (definition.kind === 'module') return resolveTask(definition).then((fn) => this.#keep(number, fn));
+    return this.#keep(number, load(definition));
+  }
+
+  #keep(number: number, fn: AnyFunction): Runner {
+    const runner = this.#known[number] ?? new Runner(fn);
+    this.#known[number] = runner;
+    return runner;
+  }
+}
+
