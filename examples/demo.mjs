@@ -41,3 +41,16 @@ const total = await compare(
   () => merge(files.map(countFiles)),
 );
 for (const [kind, counts] of Object.entries(total)) console.log(summary(kind, counts));
+
+console.log('\nWhat each worker did, times in milliseconds');
+console.table(
+  pool.stats().workers.map(({ id, completed, stolen, startUp, working, waiting }) => ({
+    worker: id,
+    tasks: completed,
+    'taken from others': stolen,
+    'start-up': Math.round(startUp),
+    working: Math.round(working),
+    waiting: Math.round(waiting),
+  })),
+);
+await pool.terminate();

@@ -2,5 +2,6 @@
 import { Pool, range } from 'manycore';
 
 const pool = new Pool(4);
-console.log(await pool.map((x) => x * x, range(10)));
+const squares = await pool.map((x) => x * x, range(10));
+console.log(squares.join(' '));
 await pool.terminate();

@@ -1,4 +1,4 @@
-// Builds the addon, the worker's bundle and the TypeScript modules, each if its sources have changed.
+// Builds the addon, the bundles of the package and of its workers, and the TypeScript modules, each if its sources have changed.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cargo, library } from './lib/cargo.mjs';
@@ -22,22 +22,16 @@ const steps = [
     },
   },
   {
-    name: 'worker',
+    // Few files start faster: importing the bundle takes half as long as importing the modules one by one.
+    name: 'bundles',
     inputs: typescriptInputs,
     output: 'dist/worker.cjs',
     async run() {
-      const { build: bundle } = await import('esbuild');
-      await bundle({
-        absWorkingDir: root,
-        entryPoints: ['ts/worker/main.ts'],
-        outfile: this.output,
-        bundle: true,
-        format: 'cjs',
-        platform: 'node',
-        target: 'node20',
-        sourcemap: true,
-        external: ['node-gyp-build', 'acorn'],
-      });
+      // The warning is about code that also runs in a module, and finds out where it is.
+      const logOverride = { 'empty-import-meta': 'silent' };
+      await bundle({ entryPoints: ['ts/worker/main.ts'], outfile: this.output, format: 'cjs', logOverride });
+      // One folder deep, as the modules are that look for files beside them.
+      await bundle({ entryPoints: ['ts/index.ts'], outdir: 'dist/bundle', format: 'esm', splitting: true });
     },
   },
   {
@@ -51,11 +45,19 @@ const steps = [
   },
 ];
 
+/** Bundles TypeScript for Node, without the packages that manycore depends on. */
+async function bundle(options) {
+  const { build: esbuild } = await import('esbuild');
+  const external = ['node-gyp-build', 'acorn'];
+  const common = { absWorkingDir: root, bundle: true, platform: 'node', target: 'node20', sourcemap: true, external };
+  await esbuild({ ...common, ...options });
+}
+
 /** Removes from dist what was made from a source that is gone. */
 function prune(folder) {
   for (const entry of readdirSync(join(root, 'dist', folder), { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (path.startsWith('worker.cjs')) continue;
+    if (path === 'bundle' || path.startsWith('worker.cjs')) continue;
     const source = entry.isDirectory() ? path : path.replace(/(\.d\.ts|\.js(\.map)?)$/, '.ts');
     if (!existsSync(join(root, 'ts', source))) rmSync(join(root, 'dist', path), { recursive: true });
     else if (entry.isDirectory()) prune(path);

@@ -46,7 +46,7 @@ test("the tarball holds this platform's binary, the worker and the types, and no
     paths.filter((path) => path.startsWith(`prebuilds/${process.platform}-${process.arch}/manycore.`)),
   ).toHaveLength(1);
   expect(paths).toEqual(
-    expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/worker.cjs', 'README.md', 'LICENSE']),
+    expect.arrayContaining(['dist/bundle/index.js', 'dist/index.d.ts', 'dist/worker.cjs', 'README.md', 'LICENSE']),
   );
   expect(paths.filter((path) => /^(crates|ts|__test__|bench|build|scripts)\//.test(path))).toEqual([]);
 });
