@@ -101,9 +101,16 @@ impl Sleepers {
         false
     }
 
+    /// Rings all armed workers, after something that concerns them all was set.
+    pub fn ring_all(&self, wake: impl Fn(usize)) {
+        // SYNC POINT: it is set, then look at the sleepers. Pairs with `arm`.
+        fence(Ordering::SeqCst);
+        while self.ring_one(&wake) {}
+    }
+
     /// Rings `worker` and no other, if it is armed.
     pub fn ring(&self, worker: usize, wake: impl Fn(usize)) {
-        fence(Ordering::SeqCst);
+        // No fence: `arm` and this change the same word, so the later one sees what the other's thread did before.
         if self.clear(worker) {
             wake(worker);
         }
@@ -178,144 +185,228 @@ mod tests {
 #[cfg(all(test, loom))]
 mod models {
     use super::*;
-    use loom::sync::{Arc, Mutex, Notify};
+    use crate::sync::AtomicBool;
+    use loom::sync::{Arc, Notify};
+    use loom::thread::{JoinHandle, spawn};
 
-    /// A pool of the smallest kind: a counter for a queue, a notifier per worker for its event loop.
+    /// A pool of the smallest kind: a counter for a queue, with no more ordering than a push and a pop have, and a
+    /// notifier per worker for its event loop.
     struct Model {
         sleepers: Sleepers,
-        queue: Mutex<u32>,
+        queue: AtomicU32,
+        /// Per worker: it is to leave.
+        leave: [AtomicBool; 2],
         loops: [Notify; 2],
-        done: AtomicU32,
     }
 
     impl Model {
         fn new(max_searching: u32) -> Arc<Self> {
             Arc::new(Self {
                 sleepers: Sleepers::new(2, max_searching),
-                queue: Mutex::new(0),
+                queue: AtomicU32::new(0),
+                leave: Default::default(),
                 loops: [Notify::new(), Notify::new()],
-                done: AtomicU32::new(0),
             })
         }
+        fn wake(&self, worker: usize) {
+            self.loops[worker].notify();
+        }
         fn post(&self) {
-            *self.queue.lock().unwrap() += 1;
-            self.sleepers.post(1, |w| self.loops[w].notify());
+            self.queue.fetch_add(1, Ordering::Release);
+            self.sleepers.post(1, |w| self.wake(w));
         }
         fn pop(&self) -> bool {
-            let mut queue = self.queue.lock().unwrap();
-            let found = *queue > 0;
-            *queue -= u32::from(found);
+            let pop = |jobs: u32| jobs.checked_sub(1);
+            self.queue.fetch_update(Ordering::AcqRel, Ordering::Acquire, pop).is_ok()
+        }
+        fn pass_on(&self) {
+            if self.queue.load(Ordering::Acquire) > 0 {
+                self.sleepers.pass_on(|w| self.wake(w));
+            }
+        }
+        /// What `pool::Worker::search` does, with its looks at the queues reduced to `pop`.
+        fn search(&self) -> bool {
+            let Some(search) = self.sleepers.search() else {
+                return false;
+            };
+            let found = self.pop();
+            search.end();
+            let found = found || self.pop();
+            if found {
+                self.pass_on();
+            }
             found
         }
-        fn more(&self) -> bool {
-            *self.queue.lock().unwrap() > 0
+        fn dismiss(&self, worker: usize) {
+            self.leave[worker].store(true, Ordering::Relaxed);
+            self.sleepers.ring(worker, |w| self.wake(w));
         }
-        /// What `pool::Worker::take` does, with its look at the queues reduced to `pop`.
-        fn take(&self, worker: usize) -> bool {
-            if self.pop() {
-                return true;
+        fn must_leave(&self, worker: usize) -> bool {
+            self.leave[worker].load(Ordering::Relaxed)
+        }
+        /// What `pool::Worker::take` does. None: armed.
+        fn take(&self, worker: usize) -> Option<Took> {
+            if self.must_leave(worker) {
+                return Some(Took::Leave);
             }
-            if let Some(search) = self.sleepers.search() {
-                let found = self.pop();
-                search.end();
-                if found || self.pop() {
-                    if self.more() {
-                        self.sleepers.pass_on(|w| self.loops[w].notify());
-                    }
-                    return true;
-                }
+            if self.pop() || self.search() {
+                return Some(Took::Job);
             }
             self.sleepers.arm(worker);
-            if self.pop() {
-                if !self.sleepers.disarm(worker) && self.more() {
-                    self.sleepers.ring_one(&|w| self.loops[w].notify());
-                }
-                return true;
+            let took = if self.must_leave(worker) { Some(Took::Leave) } else { self.pop().then_some(Took::Job) };
+            if took.is_some() && !self.sleepers.disarm(worker) {
+                self.pass_on();
             }
-            false
+            took
         }
-        /// Runs jobs until `all` are done, sleeping in between.
-        fn work(&self, worker: usize, all: u32) {
+        /// What `pool::Worker::advance` does when the worker was armed.
+        fn awake(&self, worker: usize) -> Option<Took> {
+            let rung = !self.sleepers.disarm(worker);
+            let took = self.take(worker);
+            if rung && took.is_some() {
+                self.pass_on();
+            }
+            took
+        }
+        /// A worker until it has a job, which never ends, or is to leave.
+        fn work(&self, worker: usize) -> Took {
+            let mut took = self.take(worker);
             loop {
-                while self.take(worker) {
-                    if self.done.fetch_add(1, Ordering::SeqCst) + 1 == all {
-                        self.loops[1 - worker].notify();
-                        return;
-                    }
-                }
-                if self.done.load(Ordering::SeqCst) == all {
-                    return;
+                if let Some(took) = took {
+                    return took;
                 }
                 self.loops[worker].wait();
-                if self.done.load(Ordering::SeqCst) == all {
-                    return;
-                }
+                took = self.awake(worker);
+            }
+        }
+        /// What the drop of a `pool::Worker` does, in whatever state it is.
+        fn die(&self, worker: usize) {
+            self.sleepers.disarm(worker);
+            if self.queue.load(Ordering::Acquire) > 0 {
+                self.sleepers.post(2, |w| self.wake(w));
             }
         }
     }
 
-    fn one_worker_gets_every_job(max_searching: u32) {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Took {
+        Job,
+        Leave,
+    }
+
+    fn start(model: &Arc<Model>, worker: usize) -> JoinHandle<Took> {
+        let model = model.clone();
+        spawn(move || model.work(worker))
+    }
+
+    /// Ends only if every job gets a worker of its own, however the posts and the looks interleave.
+    fn jobs_that_never_end(workers: usize, max_searching: u32) {
         loom::model(move || {
             let model = Model::new(max_searching);
-            let worker = {
-                let model = model.clone();
-                loom::thread::spawn(move || model.work(0, 2))
-            };
-            model.post();
-            model.post();
-            worker.join().unwrap();
+            let workers: Vec<_> = (0..workers).map(|worker| start(&model, worker)).collect();
+            workers.iter().for_each(|_| model.post());
+            workers.into_iter().for_each(|worker| assert_eq!(worker.join().unwrap(), Took::Job));
         });
     }
 
     #[test]
     fn a_job_posted_while_a_worker_arms_is_found() {
-        one_worker_gets_every_job(0);
+        jobs_that_never_end(1, 0);
     }
 
     #[test]
     fn a_job_posted_while_a_worker_searches_is_found() {
-        one_worker_gets_every_job(1);
+        jobs_that_never_end(1, 1);
     }
 
     #[test]
-    fn two_workers_and_a_poster_leave_no_job_behind() {
+    fn two_jobs_get_two_workers_without_searching() {
+        jobs_that_never_end(2, 0);
+    }
+
+    #[test]
+    fn two_jobs_get_two_workers_when_one_may_search() {
+        jobs_that_never_end(2, 1);
+    }
+
+    #[test]
+    fn two_jobs_get_two_workers_when_both_may_search() {
+        jobs_that_never_end(2, 2);
+    }
+
+    #[test]
+    fn a_worker_that_dies_passes_its_ring_on_while_another_arms() {
+        loom::model(|| {
+            let model = Model::new(0);
+            let dying = {
+                let model = model.clone();
+                spawn(move || {
+                    model.sleepers.arm(0);
+                    model.die(0);
+                })
+            };
+            let living = start(&model, 1);
+            model.post();
+            dying.join().unwrap();
+            living.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_worker_that_leaves_passes_its_ring_on() {
+        leaving(|model| {
+            model.post();
+            model.dismiss(0);
+        });
+    }
+
+    #[test]
+    fn a_worker_that_leaves_passes_its_ring_on_while_another_arms() {
+        leaving(|model| {
+            model.dismiss(0);
+            model.post();
+        });
+    }
+
+    fn leaving(main: fn(&Model)) {
+        loom::model(move || {
+            let model = Model::new(0);
+            let leaving = {
+                let model = model.clone();
+                spawn(move || {
+                    // It keeps its seat, as one whose other lanes still run: nobody speaks for it later.
+                    if model.work(0) == Took::Job {
+                        model.post();
+                    }
+                })
+            };
+            let living = start(&model, 1);
+            main(&model);
+            leaving.join().unwrap();
+            assert_eq!(living.join().unwrap(), Took::Job);
+        });
+    }
+
+    #[test]
+    fn a_pool_that_stops_reaches_every_worker() {
         loom::model(|| {
             let model = Model::new(1);
-            let workers: Vec<_> = (0..2)
-                .map(|w| {
-                    let model = model.clone();
-                    loom::thread::spawn(move || model.work(w, 2))
-                })
-                .collect();
-            model.post();
-            model.post();
+            let workers = [start(&model, 0), start(&model, 1)];
+            model.leave.iter().for_each(|leave| leave.store(true, Ordering::Relaxed));
+            model.sleepers.ring_all(|w| model.wake(w));
             for worker in workers {
-                worker.join().unwrap();
+                assert_eq!(worker.join().unwrap(), Took::Leave);
             }
         });
     }
 
     #[test]
-    fn a_worker_that_dies_after_it_was_rung_passes_the_ring_on() {
+    fn a_dismissed_worker_hears_of_it() {
         loom::model(|| {
             let model = Model::new(0);
-            let dying = {
-                let model = model.clone();
-                loom::thread::spawn(move || {
-                    model.sleepers.arm(0);
-                    // Dies here: the cleanup hook of its environment.
-                    if !model.sleepers.disarm(0) && model.more() {
-                        model.sleepers.ring_one(&|w| model.loops[w].notify());
-                    }
-                })
-            };
-            let living = {
-                let model = model.clone();
-                loom::thread::spawn(move || model.work(1, 1))
-            };
-            model.post();
-            dying.join().unwrap();
-            living.join().unwrap();
+            let worker = start(&model, 0);
+            model.dismiss(0);
+            assert_eq!(worker.join().unwrap(), Took::Leave);
         });
     }
 }

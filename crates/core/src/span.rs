@@ -131,8 +131,8 @@ mod tests {
 #[cfg(all(test, loom))]
 mod models {
     use super::*;
-    use loom::sync::Arc;
     use crate::sync::AtomicU32;
+    use loom::sync::Arc;
 
     #[test]
     fn every_index_is_taken_exactly_once() {

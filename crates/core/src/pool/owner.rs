@@ -9,7 +9,7 @@ use crate::range::Ranges;
 use crate::sleep::Sleepers;
 use crate::slot::{Slot, kind};
 use crate::stats::Counters;
-use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crossbeam_deque::{Injector, Worker as Deque};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
@@ -141,9 +141,7 @@ impl Pool {
     /// Nobody takes a job from here on; all workers leave when they are between tasks.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        // SYNC POINT: stopping set, then look for armed workers. Pairs with `arm`.
-        fence(Ordering::SeqCst);
-        while self.sleepers.ring_one(&|worker| self.wake(worker)) {}
+        self.sleepers.ring_all(|worker| self.wake(worker));
     }
 
     /// What the worker on a seat did, or the last one that sat there.
