@@ -59,7 +59,11 @@ test("the README's example runs from the installed package", async () => {
 });
 
 test('what runs is the prebuilt binary, not one built here', async () => {
-  const script = `import 'manycore'; console.log(process.report.getReport().sharedObjects.join('\\n'))`;
+  const script = `
+    import { Pool } from 'manycore';
+    const pool = await new Pool(1).ready();
+    console.log(process.report.getReport().sharedObjects.join('\\n'));
+    await pool.terminate();`;
   const loaded = (await run('node', ['--input-type=module', '-e', script], application, env)).split('\n');
   const binaries = loaded.filter((path) => path.endsWith('.node'));
   expect(binaries).toHaveLength(1);
