@@ -3,7 +3,8 @@ import { bestChunks, time } from './drive.mjs';
 
 /**
  * The shapes that map one function over many items. `make(count)` builds the input, `right(value, i)` checks. The pools
- * without a `map` are cut by hand into the number of chunks that suits them best, and joined in two ways.
+ * without a `map` are cut by hand into the number of chunks that suits them best, and joined in two ways. The others do
+ * the same runs to warm up, whatever the number of chunks.
  */
 export function mapping(name, make, right) {
   const run = async (pool, items, chunks, join) => {
@@ -25,7 +26,8 @@ export function mapping(name, make, right) {
       const items = make(params.items);
       const byHand = pool.constructor.group === 'peer';
       await run(pool, items, params.chunkCounts[0]);
-      const info = byHand ? await bestChunks(params.chunkCounts, (chunks) => run(pool, items, chunks)) : {};
+      const swept = await bestChunks(params.chunkCounts, (chunks) => run(pool, items, chunks));
+      const info = byHand ? swept : {};
       await run(pool, items, info.chunks);
       return { items, byHand, info };
     },

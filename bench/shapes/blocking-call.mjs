@@ -9,15 +9,18 @@ const calls = (pool, count) => {
 export default {
   title: 'Blocking call: x + 1, the calling thread waits without an event loop',
   contenders: ['manycore', 'synckit'],
-  params: (quick) => ({ workers: 2, calls: quick ? 500 : 2000 }),
+  params: (quick) => ({ workers: 2, roundMs: quick ? 50 : 100, warmMs: 300 }),
   metrics: { call: { label: 'per call', unit: 'µs', better: 'lower' } },
-  async setup(pool, { workers, calls: count }) {
+  async setup(pool, { workers, roundMs, warmMs }) {
     await pool.load();
     pool.start(workers, pool.constructor.settings[0]);
-    calls(pool, count);
-    return {};
+    const until = performance.now() + warmMs;
+    let ms = 0;
+    while (performance.now() < until) ms = calls(pool, 500);
+    const count = Math.max(500, Math.round((500 * roundMs) / ms));
+    return { count, info: { calls: count } };
   },
-  round: (pool, { calls: count }) => ({ call: (calls(pool, count) * 1000) / count }),
+  round: (pool, _params, { count }) => ({ call: (calls(pool, count) * 1000) / count }),
   goals: [
     { metric: 'call', atMost: 3, stretch: 1.5 },
     { metric: 'call', against: ['synckit'], atLeast: 20 },
