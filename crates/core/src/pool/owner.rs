@@ -123,7 +123,7 @@ impl Pool {
         }
     }
 
-    /// Asks `worker` to leave when it is between tasks.
+    /// Asks `worker` to leave when it is between tasks; one that has not sat down yet, as soon as it does.
     pub fn dismiss(&self, worker: usize) {
         if let Some(seat) = self.seats.get(worker) {
             seat.leave.store(1, Ordering::SeqCst);

@@ -119,7 +119,6 @@ impl Worker {
         *lock(&seat.counters) = counters.clone();
         *lock(&seat.context) = Some(context.clone());
         *lock(&seat.mail) = Some(Default::default());
-        seat.leave.store(0, Ordering::SeqCst);
         let tasks_left = if pool.options.max_tasks == 0 { u32::MAX } else { pool.options.max_tasks };
         let now = now_ns();
         Some(Self {
@@ -549,6 +548,8 @@ impl Drop for Worker {
         for slot in lost.into_iter().flatten() {
             self.send(Kind::Lost, slot, [0, self.index as u32, 0, 0, 0]);
         }
+        // Whoever is dismissed between this and the next worker's first look is that next worker.
+        seat.leave.store(0, Ordering::SeqCst);
         if let Some(deque) = self.deque.take() {
             while let Some(slot) = deque.pop() {
                 pool.injector.push(slot);
