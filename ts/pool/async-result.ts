@@ -119,7 +119,7 @@ export class AsyncResult<R> implements Promise<R> {
   #reportUnread(error: unknown): void {
     // Whoever reads it does so by the next turn of the event loop, as with a promise.
     setImmediate(() => {
-      if (!this.#read) console.error('manycore: the failure of an AsyncResult was never read:', error);
+      if (!this.#read) console.error('manycore: nobody read the failure of this AsyncResult:', error);
     });
   }
 }

@@ -8,9 +8,9 @@ import {
   payloadOf,
   Record,
   Result,
-  Slot,
   SLOT_BYTES,
   SLOT_WORDS,
+  Slot,
   State,
 } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
@@ -19,7 +19,7 @@ import type { Luggage } from './attachments.js';
 import type { Core } from './core.js';
 import type { Job } from './job.js';
 import type { Transferable } from './options.js';
-import { type Policy, pause, wantsRetry } from './policy.js';
+import { type Consequence, consequence, type Policy } from './policy.js';
 
 /** The bits of a slot's kind word that say how many tasks of its kind a worker may have in flight. */
 const CONCURRENCY_SHIFT = 20;
@@ -44,8 +44,8 @@ export class CallJob implements Job {
   /** Index of the task, if it is one of many. */
   readonly #index: number;
   #settled = false;
-  /** The task timed out and is to run again once the attempt is really over. */
-  #again = false;
+  /** The task timed out and is to run again, after this pause, once the attempt is really over. */
+  #again: number | undefined;
   #luggage: Luggage | undefined;
 
   constructor(
@@ -100,7 +100,7 @@ export class CallJob implements Job {
         this.#core.release(this.slot);
         break;
       case Record.report:
-        reported(this.#core, this.policy, this.#index, d, e);
+        reported(this.#core, this, this.#index, d, e);
         break;
     }
   }
@@ -114,12 +114,11 @@ export class CallJob implements Job {
 
   /** The task has run for longer than it may, on the worker that `stop` stops. */
   timedOut(_index: number, stop: () => void): void {
-    if (this.#settled || this.#again) return;
-    const policy = this.policy as Policy;
-    const error = new TimeoutError(`The task took longer than ${policy.timeout} ms`);
+    if (this.#settled || this.#again !== undefined) return;
     stop();
-    if (wantsRetry(policy, this.attempt, error) && this.#luggage?.parcel === undefined) this.#again = true;
-    else this.#fail(error);
+    const next = this.#consequence(new TimeoutError(`The task took longer than ${this.policy?.timeout} ms`));
+    if ('pause' in next) this.#again = next.pause;
+    else this.#fail(next.error);
   }
 
   readonly #onAbort = (): void => this.abort(this.policy?.signal?.reason);
@@ -148,8 +147,8 @@ export class CallJob implements Job {
     const tag = u32[at + Slot.resultTag];
     if (this.#settled) {
       this.#core.release(this.slot);
-    } else if (this.#again) {
-      this.#retry();
+    } else if (this.#again !== undefined) {
+      this.#retry(this.#again);
     } else if (tag === Result.number) {
       const value = memory.f64[(at + Slot.number) >>> 1];
       this.#core.release(this.slot);
@@ -171,14 +170,11 @@ export class CallJob implements Job {
       value = error;
       thrown = true;
     }
-    if (!thrown) {
-      this.#core.release(this.slot);
-      this.#succeed(value);
-    } else if (wantsRetry(this.policy, this.attempt, value) && this.#luggage?.parcel === undefined) {
-      this.#retry();
+    if (thrown) {
+      this.#failedAttempt(value);
     } else {
       this.#core.release(this.slot);
-      this.#fail(value);
+      this.#succeed(value);
     }
   }
 
@@ -187,8 +183,8 @@ export class CallJob implements Job {
       this.#core.release(this.slot);
       return;
     }
-    if (this.#again) {
-      this.#retry();
+    if (this.#again !== undefined) {
+      this.#retry(this.#again);
       return;
     }
     const killed = this.#core.workers.at(seat)?.farewell === 'killed' && this.#core.running;
@@ -202,25 +198,33 @@ export class CallJob implements Job {
         if (this.slot !== 0) this.#core.release(this.slot);
         return;
       }
-      const error = this.#core.lostError(seat, ending, this.#index, this.attempt);
-      if (wantsRetry(this.policy, this.attempt, error) && this.#luggage?.parcel === undefined) {
-        this.#retry();
-      } else {
-        this.#core.release(this.slot);
-        this.#fail(error);
-      }
+      this.#failedAttempt(this.#core.lostError(seat, ending, this.#index, this.attempt));
     });
+  }
+
+  /** The attempt is over, and has failed. */
+  #failedAttempt(error: unknown): void {
+    const next = this.#consequence(error);
+    if ('pause' in next) {
+      this.#retry(next.pause);
+    } else {
+      this.#core.release(this.slot);
+      this.#fail(next.error);
+    }
+  }
+
+  /** What was moved to a worker cannot be sent again. */
+  #consequence(error: unknown): Consequence {
+    return this.#luggage?.parcel === undefined ? consequence(this.policy, this.attempt, error) : { error };
   }
 
   #keeps(): boolean {
     return (memory.u32[this.slot * SLOT_WORDS + Slot.kind] & Flag.keep) !== 0 && this.#luggage?.parcel === undefined;
   }
 
-  #retry(): void {
-    const policy = this.policy as Policy;
-    const ms = pause(policy, this.attempt);
+  #retry(ms: number): void {
     this.attempt++;
-    this.#again = false;
+    this.#again = undefined;
     if (ms === 0) this.#submitAgain();
     else this.#core.agenda.in(ms, () => this.#submitAgain());
   }
@@ -274,7 +278,8 @@ export class CallJob implements Job {
     const { u32 } = memory;
     const policy = this.policy;
     u32[at + Slot.fn] = fn;
-    u32[at + Slot.kind] = (Kind.call | args | (policy === undefined ? this.#core.plainFlags : flagsOf(this.#core, policy))) >>> 0;
+    u32[at + Slot.kind] =
+      (Kind.call | args | (policy === undefined ? this.#core.plainFlags : flagsOf(this.#core, policy))) >>> 0;
     u32[at + Slot.argBytes] = bytes;
     u32[at + Slot.argBlock] = block;
     u32[at + Slot.items] = this.#index;
@@ -341,13 +346,20 @@ function readResult(core: Core, slot: number): unknown {
   return core.decoder.decodeOne(memory, from, from + bytes);
 }
 
-/** A task reported a value: decodes it, frees its block, and tells the caller. */
-export function reported(core: Core, policy: Policy | undefined, index: number, block: number, bytes: number): void {
+/** A task reported a value: decodes it, frees its block, and tells the caller. A callback that throws ends the call. */
+export function reported(
+  core: Core,
+  job: Pick<Job, 'policy' | 'refuse'>,
+  index: number,
+  block: number,
+  bytes: number,
+): void {
   const from = payloadOf(block);
   memory.ensure(from + bytes);
   try {
-    const value = core.decoder.decodeOne(memory, from, from + bytes);
-    policy?.onReport?.(value, index);
+    job.policy?.onReport?.(core.decoder.decodeOne(memory, from, from + bytes), index);
+  } catch (error) {
+    job.refuse(error);
   } finally {
     native.free(block);
   }

@@ -1,16 +1,23 @@
 import { availableParallelism } from 'node:os';
 import { Decoder, Encoder } from '../internal/codec/index.js';
-import { BrokenPoolError, PoolTerminatedError, QueueFullError, StateError, WorkerLostError } from '../internal/errors.js';
-import type { AnyFunction, Definition } from '../internal/functions/definition.js';
+import {
+  BrokenPoolError,
+  PoolTerminatedError,
+  QueueFullError,
+  StateError,
+  WorkerLostError,
+} from '../internal/errors.js';
 import { define } from '../internal/functions/define.js';
+import type { AnyFunction, Definition } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
-import { Lane, Record, Slot, SLOT_WORDS } from '../internal/layout.js';
+import { Lane, Record, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
 import { Attachments, type Luggage, type ToWorker } from './attachments.js';
+import { Backlog } from './backlog.js';
 import { CallJob, flagsOf } from './call-job.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
 import { inbox, type Recipient } from './inbox.js';
@@ -31,6 +38,8 @@ const SPIN_US = 50;
 const OWNER_SPIN_US = 100;
 /** A blocked owner looks up this often, in milliseconds. */
 const SLICE_MS = 50;
+/** A worker whose event loop has not turned for so long, in milliseconds, is blocked. */
+const BLOCKED_MS = 50;
 /** Tasks that one worker can have in flight at the most where a call's `concurrency` is above the pool's. */
 export const MAX_LANES = 256;
 
@@ -65,7 +74,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   #numbers = new WeakMap<AnyFunction, number>();
   #lastFunction: AnyFunction | undefined;
   #lastNumber = 0;
-  #backlog: Waiting[] = [];
+  readonly #backlog = new Backlog();
   #forReady: Array<(worker: WorkerHandle) => void> = [];
   #nextPinned = 0;
   #initializer: { fn: number; block: number; bytes: number } | undefined;
@@ -73,7 +82,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   #ended: Promise<void> | undefined;
   #joining = false;
   readonly #holds = new Set<(error: unknown) => void>();
-  readonly #readyWatchers = new Set<() => void>();
+  readonly #readyWatchers = new Set<(error?: Error) => void>();
   readonly #tally = new Tally();
   #idleTimer: (() => void) | undefined;
 
@@ -111,6 +120,11 @@ export class Core implements Engine, Recipient, WorkersHost {
   /** Whether tasks may still run. */
   get running(): boolean {
     return this.#ended === undefined;
+  }
+
+  get needsWorkers(): boolean {
+    const more = this.pending > 0 || (this.#holds.size > 0 && !this.#joining);
+    return this.running && (!this.closed || more);
   }
 
   /** Why new work is refused, if it is. */
@@ -152,6 +166,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     for (const worker of handles) this.workers.kill(worker);
     this.refuseAll(error);
     for (const onEnd of [...this.#holds]) onEnd(error());
+    this.#settleReady(error());
     this.agenda.clear();
     await Promise.all(handles.map((worker) => worker.exited));
     // Records that were under way hold blocks; they come before the pool is forgotten.
@@ -159,7 +174,6 @@ export class Core implements Engine, Recipient, WorkersHost {
     for (const job of this.slots.occupants()) this.#freeBlocks(job.slot);
     if (this.#initializer !== undefined && this.#initializer.block !== 0) native.free(this.#initializer.block);
     this.slots.dispose();
-    this.#settleReady();
     inbox.remove(this);
     unwatchInterrupts(this);
     native.destroyPool(this.id);
@@ -168,7 +182,7 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   /** Ends every pending call with an error. */
   refuseAll(error: () => Error): void {
-    for (const waiting of this.#backlog.splice(0)) waiting.refuse(error());
+    for (const waiting of this.#backlog.clear()) waiting.refuse(error());
     for (const call of [...this.calls]) call.refuse(error());
     for (const job of this.slots.occupants()) job.refuse(error());
   }
@@ -185,8 +199,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   #maybeDismissAll(): void {
-    const more = this.#holds.size > 0 && !this.#joining;
-    if (this.closed && this.pending === 0 && !more && this.running) {
+    if (this.running && !this.needsWorkers) {
       for (const worker of this.workers) this.workers.dismiss(worker);
     }
   }
@@ -248,20 +261,19 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   ready(): Promise<void> {
-    this.workers.startAll();
+    this.workers.startMinimum();
     return new Promise((resolve, reject) => {
-      const check = () => {
-        const refusal = this.refusal();
-        if (refusal !== undefined) reject(refusal);
-        else if (this.workers.readyCount < this.options.processes) return false;
+      const check = (error = this.refusal()) => {
+        if (error !== undefined) reject(error);
+        else if (this.workers.readyCount < this.options.minProcesses) return false;
         else resolve();
         return true;
       };
       if (check()) return;
       // Starting is work: it keeps Node alive until it is done.
       inbox.began();
-      const watcher = () => {
-        if (!check()) return;
+      const watcher = (error?: Error) => {
+        if (!check(error)) return;
         this.#readyWatchers.delete(watcher);
         inbox.ended();
       };
@@ -311,6 +323,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   /** `tasks` tasks less are pending. */
   finished(tasks: number): void {
     this.pending -= tasks;
+    if (this.#backlog.length > 0) this.advanceBacklog();
     if (this.pending > 0) return;
     inbox.ended();
     this.#wakeDrained();
@@ -324,7 +337,8 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   /** Starts a job now, or as soon as there is room for it. */
   enqueue(waiting: Waiting): void {
-    if (this.#backlog.length > 0 || !this.#hasRoom(waiting) || !waiting.start()) this.#backlog.push(waiting);
+    const first = this.#backlog.length === 0 && this.#hasRoom(waiting.tasks, this.pending - waiting.tasks);
+    if (!first || !waiting.start()) this.#backlog.push(waiting);
   }
 
   /** True if a job of one task may start at once. */
@@ -334,23 +348,20 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   /** There may be room again: a slot, an open range, or the limit of pending tasks. */
   advanceBacklog(): void {
-    while (this.#backlog.length > 0) {
-      const first = this.#backlog[0];
-      if (!this.#hasRoom(first) || !first.start()) return;
+    for (;;) {
+      const first = this.#backlog.first;
+      if (first === undefined || !this.#hasRoom(first.tasks, this.pending - this.#backlog.tasks)) return;
+      // Taken out first: what it starts may come back here.
       this.#backlog.shift();
+      if (first.start()) continue;
+      this.#backlog.unshift(first);
+      return;
     }
   }
 
-  #waitingTasks(): number {
-    return this.#backlog.reduce((sum, waiting) => sum + waiting.tasks, 0);
-  }
-
-  #hasRoom(waiting: Waiting): boolean {
-    const { maxPending } = this.options;
-    if (maxPending === Number.POSITIVE_INFINITY) return true;
-    const backlogged = this.#backlog.includes(waiting) ? this.#waitingTasks() : this.#waitingTasks() + waiting.tasks;
-    const started = this.pending - backlogged;
-    return started === 0 || started + waiting.tasks <= maxPending;
+  /** Whether `tasks` more may start while `started` have. A job that is larger than the limit runs alone. */
+  #hasRoom(tasks: number, started: number): boolean {
+    return started <= 0 || started + tasks <= this.options.maxPending;
   }
 
   /** Hands a filled slot to the workers. False: too many ranges are open. */
@@ -433,15 +444,18 @@ export class Core implements Engine, Recipient, WorkersHost {
     const slot = u32[lane + Lane.slot];
     const claim = u32[lane + Lane.claim];
     u32[lane + Lane.unwanted] = claim;
-    const beat = worker.beat;
-    native.nudge(this.id, worker.seat);
-    this.agenda.in(grace, () => {
-      if (worker.gone || worker.farewell === 'killed') return;
-      if (memory.u32[lane + Lane.slot] !== slot || memory.u32[lane + Lane.claim] !== claim) return;
-      const others = [...worker.busyLanes()].length > 1;
-      if (others && worker.beat !== beat) return;
-      this.workers.kill(worker);
-    });
+    const look = (after: number) => {
+      const beat = worker.beat;
+      native.nudge(this.id, worker.seat);
+      this.agenda.in(after, () => {
+        if (worker.gone || worker.farewell === 'killed') return;
+        if (memory.u32[lane + Lane.slot] !== slot || memory.u32[lane + Lane.claim] !== claim) return;
+        const neighbours = [...worker.busyLanes()].filter(isWanted).length;
+        if (neighbours === 0 || (worker.beat === beat && after >= BLOCKED_MS)) this.workers.kill(worker);
+        else look(Math.max(grace, BLOCKED_MS));
+      });
+    };
+    look(grace);
   }
 
   /** Tells `mourn` how a worker ended, as soon as that is known, so that an error can say it. */
@@ -478,9 +492,10 @@ export class Core implements Engine, Recipient, WorkersHost {
     const workers: WorkerStats[] = [];
     let running = 0;
     for (const worker of this.running ? this.workers : []) {
+      if (worker.gone) continue;
       const totals = tally.add(native.counters(this.id, worker.seat), worker.seat + 1);
-      running += [...worker.busyLanes()].length;
-      if (worker.gone || worker.farewell !== undefined) continue;
+      running += worker.farewell === 'killed' ? 0 : [...worker.busyLanes()].length;
+      if (worker.farewell !== undefined) continue;
       workers.push({
         ...infoOf(worker),
         completed: totals[0],
@@ -522,12 +537,15 @@ export class Core implements Engine, Recipient, WorkersHost {
       this.restarts++;
       if (worker.failed && !worker.hadTasks) this.#events.error(ending.error);
     }
-    this.#tally.add(native.counters(this.id, worker.seat), worker.seat + 1);
     this.#events.workerExit(infoOf(worker), ending.exitCode);
   }
 
-  #settleReady(): void {
-    for (const watcher of [...this.#readyWatchers]) watcher();
+  workerGone(worker: WorkerHandle): void {
+    this.#tally.add(native.counters(this.id, worker.seat), worker.seat + 1);
+  }
+
+  #settleReady(error?: Error): void {
+    for (const watcher of [...this.#readyWatchers]) watcher(error);
   }
 
   broke(error: Error): void {
@@ -538,8 +556,9 @@ export class Core implements Engine, Recipient, WorkersHost {
   initializerFailed(encoded: Uint8Array): void {
     const bytes = Buffer.from(encoded);
     const view = { u8: bytes, dv: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
-    const decode = () => this.decoder.decodeOne(view, 0, bytes.length) as Error;
-    void this.end(decode, decode);
+    const error = this.decoder.decodeOne(view, 0, bytes.length) as Error;
+    const same = () => error;
+    void this.end(same, same);
   }
 
   initializer(): { fn: number; block: number; bytes: number } | undefined {
@@ -574,6 +593,9 @@ export class Core implements Engine, Recipient, WorkersHost {
 }
 
 const notRunning = (): Error => new StateError('Pool not running');
+
+/** Whether somebody still waits for the task in a lane. */
+const isWanted = (lane: number): boolean => memory.u32[lane + Lane.unwanted] !== memory.u32[lane + Lane.claim];
 
 function infoOf(worker: WorkerHandle): WorkerInfo {
   return { id: worker.seat + 1, threadId: worker.threadId, ready: worker.ready };

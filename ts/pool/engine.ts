@@ -40,7 +40,7 @@ export interface Engine {
   hold(onEnd: (error: unknown) => void): () => void;
   /** Blocks the calling thread until `done()`. Throws DeadlockError if that can never be. */
   waitFor(done: () => boolean): void;
-  /** Starts every worker; resolves when they are ready. */
+  /** Starts the workers that are to be there always; resolves when they are ready. */
   ready(): Promise<void>;
   /** Takes no more work. */
   close(): void;

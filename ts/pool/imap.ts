@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { expected } from '../internal/describe.js';
 import { TimeoutError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import type { Engine, Running } from './engine.js';
@@ -205,7 +206,7 @@ export class Imap implements ImapIterator<unknown> {
     try {
       running = this.#engine.call(
         fn,
-        star ? argumentsOf(item) : [item],
+        star ? argumentsOf(item, index) : [item],
         (value) => settle({ ok: true, value }),
         (error) => settle({ ok: false, error }),
         { ...options, signal: undefined },
@@ -230,16 +231,23 @@ export class Imap implements ImapIterator<unknown> {
       for (let i = 0; i < items.length; i++) this.#settled(first + i, { ok: false, error });
     };
     try {
-      const rows = star ? items.map(argumentsOf) : items;
-      running = this.#engine.range(fn, rows, star, { ...options, signal: undefined, chunkSize: items.length }, {
-        numbers: (start, count, numbers, at) => {
-          for (let i = 0; i < count; i++) this.#settled(first + start + i, { ok: true, value: numbers[at + i] });
+      const rows = star ? items.map((item, i) => argumentsOf(item, first + i)) : items;
+      running = this.#engine.range(
+        fn,
+        rows,
+        star,
+        { ...options, signal: undefined, chunkSize: items.length },
+        {
+          numbers: (start, count, numbers, at) => {
+            for (let i = 0; i < count; i++) this.#settled(first + start + i, { ok: true, value: numbers[at + i] });
+          },
+          value: (index, value) => this.#settled(first + index, { ok: true, value }),
+          error: (index, error) => this.#settled(first + index, { ok: false, error }),
+          done,
+          failed: failAll,
         },
-        value: (index, value) => this.#settled(first + index, { ok: true, value }),
-        error: (index, error) => this.#settled(first + index, { ok: false, error }),
-        done,
-        failed: failAll,
-      }, first);
+        first,
+      );
       if (running !== undefined) this.#running.add(running);
     } catch (error) {
       failAll(error);
@@ -295,7 +303,8 @@ export class Imap implements ImapIterator<unknown> {
     const ended = this.#sourceEnded && this.#read >= this.#pulled;
     if (this.#stopped === undefined && !ended) return false;
     const reader = this.#readers.shift() as Reader;
-    const error = typeof this.#stopped === 'object' ? this.#stopped : this.#stopped === undefined ? this.#sourceError : undefined;
+    const error =
+      typeof this.#stopped === 'object' ? this.#stopped : this.#stopped === undefined ? this.#sourceError : undefined;
     // An error is told once; after it, the iteration is over.
     this.#sourceError = undefined;
     if (this.#stopped !== undefined) this.#stopped = 'returned';
@@ -311,7 +320,10 @@ export class Imap implements ImapIterator<unknown> {
   }
 
   #stop(why: { error: unknown } | 'returned', abort = why !== 'returned'): void {
-    if (this.#stopped !== undefined || (this.#sourceEnded && this.#read >= this.#pulled && this.#sourceError === undefined)) {
+    if (
+      this.#stopped !== undefined ||
+      (this.#sourceEnded && this.#read >= this.#pulled && this.#sourceError === undefined)
+    ) {
       return;
     }
     this.#stopped = why;
@@ -347,11 +359,11 @@ export class Imap implements ImapIterator<unknown> {
 }
 
 /** The arguments that an item of a `starmap` stands for. */
-export function argumentsOf(item: unknown): readonly unknown[] {
+export function argumentsOf(item: unknown, index: number): readonly unknown[] {
   if (Array.isArray(item)) return item;
   const iterable = item as Iterable<unknown> | null | undefined;
   if (typeof iterable === 'object' && iterable !== null && typeof iterable[Symbol.iterator] === 'function') {
     return [...iterable];
   }
-  throw new TypeError(`Expected each item to be a list of arguments, got \`${String(item)}\` (${typeof item})`);
+  throw new TypeError(expected(`items[${index}]`, 'a list of arguments', item));
 }

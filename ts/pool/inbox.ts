@@ -1,4 +1,4 @@
-import { Record, payloadOf } from '../internal/layout.js';
+import { payloadOf, Record } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { attach } from '../internal/runtime.js';
@@ -84,7 +84,7 @@ class Inbox {
   #deliver(count: number): void {
     if (count === 0) return;
     // Copied out first: a nested drain writes to the same area.
-    const from = this.#area >>> 2;
+    const from = this.#area / 4;
     const words = memory.u32.slice(from, from + count * Record.words);
     let recipient: Recipient | undefined;
     for (let at = 0; at < words.length; at += Record.words) {

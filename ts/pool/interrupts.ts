@@ -14,7 +14,8 @@ let interrupted = false;
 /** Has Ctrl+C end the pool's pending calls, unless the program handles SIGINT itself. */
 export function watchInterrupts(pool: Interruptible): void {
   if (!isMainThread) return;
-  if (watched.size === 0) process.on('SIGINT', onInterrupt);
+  // First, so that a handler of the program's that removes itself (`once`) is still seen.
+  if (watched.size === 0) process.prependListener('SIGINT', onInterrupt);
   watched.add(pool);
 }
 

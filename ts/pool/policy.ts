@@ -44,14 +44,17 @@ function merged(pool: ResolvedPoolOptions, own: TaskOptions): Policy {
   };
 }
 
-/** Whether a task that failed in its `attempt`th attempt is to run again. */
-export function wantsRetry(policy: Policy | undefined, attempt: number, error: unknown): policy is Policy {
-  if (policy === undefined || attempt > policy.retries) return false;
-  return policy.retryOn === undefined || policy.retryOn(error as Error);
-}
+/** What follows a failed attempt: another one after `pause` milliseconds, or the end with `error`. */
+export type Consequence = { readonly pause: number } | { readonly error: unknown };
 
-/** The pause after the `attempt`th attempt, in milliseconds. */
-export function pause(policy: Policy, attempt: number): number {
-  const ms = typeof policy.backoff === 'function' ? policy.backoff(attempt) : policy.backoff;
-  return Number.isFinite(ms) && ms > 0 ? ms : 0;
+/** What follows when the `attempt`th attempt of a task failed with `error`. A callback that throws is the end, too. */
+export function consequence(policy: Policy | undefined, attempt: number, error: unknown): Consequence {
+  if (policy === undefined || attempt > policy.retries) return { error };
+  try {
+    if (policy.retryOn !== undefined && !policy.retryOn(error as Error)) return { error };
+    const ms = typeof policy.backoff === 'function' ? policy.backoff(attempt) : policy.backoff;
+    return { pause: Number.isFinite(ms) && ms > 0 ? ms : 0 };
+  } catch (thrown) {
+    return { error: thrown };
+  }
 }

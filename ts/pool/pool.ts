@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import { isMainThread } from 'node:worker_threads';
-import { StateError } from '../internal/errors.js';
 import { expected } from '../internal/describe.js';
+import { StateError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { native } from '../internal/native.js';
 import { poolOptions, type ResolvedPoolOptions, taskOptions, waitOptions } from '../internal/options.js';
@@ -70,7 +70,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       drain: () => void this.emit('drain'),
       error: (error) => this.#tell(error),
     };
-    this.#engine = this.#options.context === 'inline' ? new InlineEngine(this.#options, events) : new Core(this.#options, events);
+    this.#engine =
+      this.#options.context === 'inline' ? new InlineEngine(this.#options, events) : new Core(this.#options, events);
   }
 
   /** How many workers the pool has at the most. */
@@ -83,7 +84,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#engine.workerInfos;
   }
 
-  /** Starts all workers; resolves when they are ready. */
+  /** Starts the workers (`minProcesses` of them, if that is set); resolves when they are ready. */
   async ready(): Promise<this> {
     this.#mustRun();
     await this.#engine.ready();
@@ -111,7 +112,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     fn: (...args: A) => R,
     ...[args, options]: CallArguments<A, AsyncTaskOptions<Outcome<R>>>
   ): AsyncResult<Outcome<R>> {
-    return later(this.#apply(fn, args as readonly unknown[] | undefined, options as AsyncTaskOptions, 'applyAsync'), options as AsyncTaskOptions);
+    return later(
+      this.#apply(fn, args as readonly unknown[] | undefined, options as AsyncTaskOptions, 'applyAsync'),
+      options as AsyncTaskOptions,
+    );
   }
 
   /** As `apply`, blocking the calling thread until the result is there. */
@@ -122,7 +126,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#block(this.#apply(fn, args as readonly unknown[] | undefined, options, 'applySync')) as Outcome<R>;
   }
 
-  #apply(fn: AnyFunction, args: readonly unknown[] | undefined = [], given: AsyncTaskOptions | undefined, method: string): Start {
+  #apply(
+    fn: AnyFunction,
+    args: readonly unknown[] | undefined = [],
+    given: AsyncTaskOptions | undefined,
+    method: string,
+  ): Start {
     const options = taskOptions(given, method);
     mustBeFunction(fn);
     if (!Array.isArray(args)) throw new TypeError(expected('args', 'an array', args));
@@ -157,7 +166,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *
    * @example await pool.map((x: number) => x * x, [1, 2, 3])
    */
-  map<T, R>(fn: (item: T) => R, items: Source<T>, options: Settled<TaskOptions>): Promise<PromiseSettledResult<Outcome<R>>[]>;
+  map<T, R>(
+    fn: (item: T) => R,
+    items: Source<T>,
+    options: Settled<TaskOptions>,
+  ): Promise<PromiseSettledResult<Outcome<R>>[]>;
   map<V extends NumberArray>(
     fn: (item: number) => number | Promise<number>,
     items: V,
@@ -174,7 +187,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Source<T>,
     options?: AsyncTaskOptions<Outcome<R>[]> | number,
   ): AsyncResult<Outcome<R>[]> {
-    return later(this.#map(fn, items, options as AsyncTaskOptions | number, false, 'mapAsync'), options as AsyncTaskOptions);
+    return later(
+      this.#map(fn, items, options as AsyncTaskOptions | number, false, 'mapAsync'),
+      options as AsyncTaskOptions,
+    );
   }
 
   /** As `map`, blocking the calling thread until the results are there. */
@@ -189,8 +205,16 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *
    * @example await pool.starmap(Math.pow, [[2, 3], [3, 2]])
    */
-  starmap<A extends Arguments, R>(fn: (...args: A) => R, items: Source<Readonly<A>>, options: Settled<TaskOptions>): Promise<PromiseSettledResult<Outcome<R>>[]>;
-  starmap<A extends Arguments, R>(fn: (...args: A) => R, items: Source<Readonly<A>>, options?: TaskOptions | number): Promise<Outcome<R>[]>;
+  starmap<A extends Arguments, R>(
+    fn: (...args: A) => R,
+    items: Source<Readonly<A>>,
+    options: Settled<TaskOptions>,
+  ): Promise<PromiseSettledResult<Outcome<R>>[]>;
+  starmap<A extends Arguments, R>(
+    fn: (...args: A) => R,
+    items: Source<Readonly<A>>,
+    options?: TaskOptions | number,
+  ): Promise<Outcome<R>[]>;
   starmap(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): Promise<unknown> {
     return promise(this.#map(fn, items, options, true, 'starmap'));
   }
@@ -201,7 +225,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Source<Readonly<A>>,
     options?: AsyncTaskOptions<Outcome<R>[]> | number,
   ): AsyncResult<Outcome<R>[]> {
-    return later(this.#map(fn, items, options as AsyncTaskOptions | number, true, 'starmapAsync'), options as AsyncTaskOptions);
+    return later(
+      this.#map(fn, items, options as AsyncTaskOptions | number, true, 'starmapAsync'),
+      options as AsyncTaskOptions,
+    );
   }
 
   /** As `starmap`, blocking the calling thread until the results are there. */
@@ -224,13 +251,21 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     mustBeFunction(fn);
     mustBeSource(source, method.endsWith('Sync'));
     this.#mustRun();
-    if (options.transfer !== undefined) throw new TypeError(`Option \`transfer\` is for \`apply\`, not for \`${method}\``);
+    if (options.transfer !== undefined)
+      throw new TypeError(`Option \`transfer\` is for \`apply\`, not for \`${method}\``);
     const items = listOf(source) ?? (method.endsWith('Sync') ? Array.from(source as Iterable<unknown>) : undefined);
     if (items === undefined) return (resolve, reject) => this.#mapSource(fn, source, options, star, resolve, reject);
     return (resolve, reject) => this.#mapList(fn, items, options, star, resolve, reject);
   }
 
-  #mapList(fn: AnyFunction, items: Items, options: TaskOptions, star: boolean, resolve: Resolve, reject: Reject): Running | undefined {
+  #mapList(
+    fn: AnyFunction,
+    items: Items,
+    options: TaskOptions,
+    star: boolean,
+    resolve: Resolve,
+    reject: Reject,
+  ): Running | undefined {
     const observer = observe(options, items.length);
     const onSettled = observer.active ? observer.onItems(reject) : undefined;
     const collector = new Collector(items, options.settled === true, resolve, reject, onSettled);
@@ -254,7 +289,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     resolve: Resolve,
     reject: Reject,
   ): Running | undefined {
-    const results = this.#imap(fn, source, { ...options, bufferSize: options.bufferSize ?? SOURCE_BUFFER, settled: true }, star, true);
+    const results = this.#imap(
+      fn,
+      source,
+      { ...options, bufferSize: options.bufferSize ?? SOURCE_BUFFER, settled: true },
+      star,
+      true,
+    );
     void gather(results, options, resolve, reject);
     return { abort: (reason) => results.stop(reason, true), refuse: (error) => results.stop(error, false) };
   }
@@ -269,29 +310,53 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *
    * @example for await (const size of pool.imap(sizeOf, paths())) total += size;
    */
-  imap<T, R>(fn: (item: T) => R, items: Source<T>, options: Settled<TaskOptions>): ImapIterator<PromiseSettledResult<Outcome<R>>>;
+  imap<T, R>(
+    fn: (item: T) => R,
+    items: Source<T>,
+    options: Settled<TaskOptions>,
+  ): ImapIterator<PromiseSettledResult<Outcome<R>>>;
   imap<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): ImapIterator<Outcome<R>>;
   imap(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): ImapIterator<unknown> {
     return this.#startImap(fn, items, options, false, true, 'imap');
   }
 
   /** As `imap`, with the results in the order in which they come. Python: `Pool.imap_unordered`. */
-  imapUnordered<T, R>(fn: (item: T) => R, items: Source<T>, options: Settled<TaskOptions>): ImapIterator<PromiseSettledResult<Outcome<R>>>;
+  imapUnordered<T, R>(
+    fn: (item: T) => R,
+    items: Source<T>,
+    options: Settled<TaskOptions>,
+  ): ImapIterator<PromiseSettledResult<Outcome<R>>>;
   imapUnordered<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): ImapIterator<Outcome<R>>;
   imapUnordered(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): ImapIterator<unknown> {
     return this.#startImap(fn, items, options, false, false, 'imapUnordered');
   }
 
   /** As `imap`, with the elements of each item as arguments. Python has no counterpart. */
-  istarmap<A extends Arguments, R>(fn: (...args: A) => R, items: Source<Readonly<A>>, options: Settled<TaskOptions>): ImapIterator<PromiseSettledResult<Outcome<R>>>;
-  istarmap<A extends Arguments, R>(fn: (...args: A) => R, items: Source<Readonly<A>>, options?: TaskOptions | number): ImapIterator<Outcome<R>>;
+  istarmap<A extends Arguments, R>(
+    fn: (...args: A) => R,
+    items: Source<Readonly<A>>,
+    options: Settled<TaskOptions>,
+  ): ImapIterator<PromiseSettledResult<Outcome<R>>>;
+  istarmap<A extends Arguments, R>(
+    fn: (...args: A) => R,
+    items: Source<Readonly<A>>,
+    options?: TaskOptions | number,
+  ): ImapIterator<Outcome<R>>;
   istarmap(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): ImapIterator<unknown> {
     return this.#startImap(fn, items, options, true, true, 'istarmap');
   }
 
   /** As `istarmap`, with the results in the order in which they come. Python has no counterpart. */
-  istarmapUnordered<A extends Arguments, R>(fn: (...args: A) => R, items: Source<Readonly<A>>, options: Settled<TaskOptions>): ImapIterator<PromiseSettledResult<Outcome<R>>>;
-  istarmapUnordered<A extends Arguments, R>(fn: (...args: A) => R, items: Source<Readonly<A>>, options?: TaskOptions | number): ImapIterator<Outcome<R>>;
+  istarmapUnordered<A extends Arguments, R>(
+    fn: (...args: A) => R,
+    items: Source<Readonly<A>>,
+    options: Settled<TaskOptions>,
+  ): ImapIterator<PromiseSettledResult<Outcome<R>>>;
+  istarmapUnordered<A extends Arguments, R>(
+    fn: (...args: A) => R,
+    items: Source<Readonly<A>>,
+    options?: TaskOptions | number,
+  ): ImapIterator<Outcome<R>>;
   istarmapUnordered(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): ImapIterator<unknown> {
     return this.#startImap(fn, items, options, true, false, 'istarmapUnordered');
   }
@@ -351,7 +416,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    */
   async join(options?: WaitOptions): Promise<void> {
     const limits = waitOptions(options);
-    if (!this.#engine.closed) throw new StateError('The pool is still running: call close() or terminate() before join()');
+    if (!this.#engine.closed)
+      throw new StateError('The pool is still running: call close() or terminate() before join()');
     await limited(this.#engine.ended(), limits);
   }
 

@@ -26,9 +26,7 @@ export function observe(options: TaskOptions, total: number | undefined): Observ
   if (progress === undefined && onReport === undefined) return silent(options);
   const inContext = AsyncLocalStorage.snapshot();
   const bound: TaskOptions =
-    onReport === undefined
-      ? options
-      : { ...options, onReport: (value, index) => inContext(onReport, value, index) };
+    onReport === undefined ? options : { ...options, onReport: (value, index) => inContext(onReport, value, index) };
   const show = progress === true ? bar(total) : progress === false ? undefined : progress;
   if (show === undefined) return silent(bound);
   const start = performance.now();

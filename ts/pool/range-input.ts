@@ -24,7 +24,15 @@ const MAX_PAGE_ITEMS = 64;
 /** A page is not filled beyond this, so that a few large items can still be spread over all workers. */
 const MAX_PAGE_BYTES = 64 * 1024;
 
-type NumberArray = Float64Array | Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
+type NumberArray =
+  | Float64Array
+  | Float32Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array;
 
 /** Whether `items` is a typed array of numbers (no BigInts). */
 export function isNumberArray(items: unknown): items is NumberArray {
@@ -51,7 +59,7 @@ export function freeInput(input: RangeInput): void {
 
 function column(length: number, numbers: NumberArray): RangeInput {
   const block = memory.alloc(Math.max(1, length) * 8);
-  const at = payloadOf(block) >>> 3;
+  const at = payloadOf(block) / 8;
   memory.f64.subarray(at, at + length).set(numbers);
   return { kind: Args.column, block, pageSize: 0, view: undefined, luggage: undefined };
 }

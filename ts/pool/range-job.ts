@@ -1,22 +1,12 @@
 import { Thrown } from '../internal/codec/index.js';
 import { TimeoutError } from '../internal/errors.js';
-import {
-  Flag,
-  Kind,
-  Part,
-  payloadOf,
-  Record,
-  Result,
-  Slot,
-  SLOT_WORDS,
-  State,
-} from '../internal/layout.js';
+import { Flag, Kind, Part, payloadOf, Record, Result, SLOT_WORDS, Slot, State } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { flagsOf, reported } from './call-job.js';
 import type { Core } from './core.js';
 import type { Job } from './job.js';
-import { type Policy, pause, wantsRetry } from './policy.js';
+import { consequence, type Policy } from './policy.js';
 import { freeInput, type RangeInput, writeView } from './range-input.js';
 
 /** Who gets the results of a range, item by item, in the order in which they come. */
@@ -49,7 +39,7 @@ export class RangeJob {
   #unsettled: number;
   #ended = false;
   /** Items that have their outcome while their attempt still runs, or that will run again after it. */
-  #settledItems: Map<number, 'settled' | 'again'> | undefined;
+  #settledItems: Map<number, 'settled' | { pause: number }> | undefined;
   readonly #slots = new Set<RangeSlot>();
 
   constructor(
@@ -122,7 +112,7 @@ export class RangeJob {
     const late = this.#settledItems;
     if (tag === Part.column && late === undefined) {
       core.completed += count;
-      this.#sink.numbers(start, count, memory.f64, (payloadOf(this.#column) >>> 3) + start);
+      this.#sink.numbers(start, count, memory.f64, payloadOf(this.#column) / 8 + start);
       this.#settle(count);
       return;
     }
@@ -133,7 +123,7 @@ export class RangeJob {
         this.#attemptOver(index);
         continue;
       }
-      const value = values === undefined ? memory.f64[(payloadOf(this.#column) >>> 3) + index] : values[i];
+      const value = values === undefined ? memory.f64[payloadOf(this.#column) / 8 + index] : values[i];
       if (value instanceof Thrown) this.#failed(index, value.error);
       else this.#succeeded(index, value);
     }
@@ -160,21 +150,22 @@ export class RangeJob {
 
   timedOut(index: number, attempt: number, stop: () => void): void {
     if (this.#ended || this.#settledItems?.has(index)) return;
-    const policy = this.policy as Policy;
-    const error = new TimeoutError(`Task ${this.first + index} took longer than ${policy.timeout} ms`);
     stop();
+    const error = new TimeoutError(`Task ${this.first + index} took longer than ${this.policy?.timeout} ms`);
+    const next = consequence(this.policy, attempt, error);
     this.#settledItems ??= new Map();
-    if (wantsRetry(policy, attempt, error)) {
-      this.#settledItems.set(index, 'again');
+    if ('pause' in next) {
+      this.#settledItems.set(index, next);
       this.#attempts.set(index, attempt);
     } else {
       this.#settledItems.set(index, 'settled');
-      this.#report(index, error);
+      this.#report(index, next.error);
     }
   }
 
   report(index: number, block: number, bytes: number): void {
-    reported(this.core, this.#ended ? undefined : this.policy, this.first + index, block, bytes);
+    if (this.#ended) native.free(block);
+    else reported(this.core, this, this.first + index, block, bytes);
   }
 
   /** A slot of this range was given back. */
@@ -210,11 +201,12 @@ export class RangeJob {
   }
 
   #failed(index: number, error: unknown, attempt = this.#attempts.get(index) ?? 1): void {
-    if (wantsRetry(this.policy, attempt, error)) {
+    const next = consequence(this.policy, attempt, error);
+    if ('pause' in next) {
       this.#attempts.set(index, attempt);
-      this.#retry(index);
+      this.#retry(index, next.pause);
     } else {
-      this.#report(index, error);
+      this.#report(index, next.error);
     }
   }
 
@@ -230,13 +222,11 @@ export class RangeJob {
     const state = this.#settledItems?.get(index);
     this.#settledItems?.delete(index);
     if (this.#settledItems?.size === 0) this.#settledItems = undefined;
-    if (state === 'again') this.#retry(index);
+    if (typeof state === 'object') this.#retry(index, state.pause);
   }
 
-  #retry(index: number): void {
-    const policy = this.policy as Policy;
+  #retry(index: number, ms: number): void {
     const attempt = this.#attempts.get(index) ?? 1;
-    const ms = pause(policy, attempt);
     this.#attempts.set(index, attempt + 1);
     const again = () => {
       this.#open--;
@@ -391,4 +381,3 @@ class RangeSlot implements Job {
     memory.u32[at + Slot.resultBlock] = 0;
   }
 }
-

@@ -1,4 +1,4 @@
-import { SLOT_BYTES, SLOT_WORDS, Slot, payloadOf } from '../internal/layout.js';
+import { payloadOf, SLOT_BYTES, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 
@@ -72,4 +72,3 @@ export class Slots<T extends Occupant> {
     return first;
   }
 }
-

@@ -5,6 +5,7 @@ import { memory } from '../internal/memory.js';
 import { native, nativePath } from '../internal/native.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import { type ToWorker, unpack } from './attachments.js';
+import { inbox } from './inbox.js';
 
 /** What a worker tells its pool's owner through its port. */
 export type FromWorker =
@@ -80,7 +81,7 @@ export class WorkerHandle {
 
   /** The word of the control block. */
   word(at: number): number {
-    return memory.u32[(this.control >>> 2) + at];
+    return memory.u32[this.control / 4 + at];
   }
 
   /** Counts the turns of its event loop that manycore asked for. */
@@ -90,11 +91,12 @@ export class WorkerHandle {
 
   /** Index of a lane's first word. */
   lane(lane: number): number {
-    return (this.control >>> 2) + CONTROL_WORDS + lane * LANE_WORDS;
+    return this.control / 4 + CONTROL_WORDS + lane * LANE_WORDS;
   }
 
   /** The lanes that have a task, as indices of their first words. */
   *busyLanes(): Iterable<number> {
+    if (this.gone) return;
     for (let lane = 0; lane < this.#lanes; lane++) {
       const at = this.lane(lane);
       if (memory.u32[at + Lane.slot] !== 0) yield at;
@@ -109,7 +111,8 @@ export class WorkerHandle {
       const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
       return { exitCode, reason: oom ? 'out of memory' : 'uncaught error', error };
     }
-    if (exitCode === null && this.word(Control.exited) !== 0) exitCode = memory.i32[(this.control >>> 2) + Control.exitCode];
+    if (exitCode === null && this.word(Control.exited) !== 0)
+      exitCode = memory.i32[this.control / 4 + Control.exitCode];
     const reason = exitCode === null ? 'it ended' : `process.exit(${exitCode})`;
     return { exitCode, reason, error: undefined };
   }
@@ -136,10 +139,13 @@ export interface WorkersHost {
   greetings(): Iterable<ToWorker>;
   /** How many tasks are waiting or running. */
   readonly pending: number;
-  readonly running: boolean;
+  /** Whether there is or may come work for workers. */
+  readonly needsWorkers: boolean;
   /** True while the owner blocks in a Sync call: no event of a thread arrives. */
   readonly blocking: boolean;
   started(worker: WorkerHandle): void;
+  /** What a worker held is accounted for; its counters are still those of its seat. */
+  workerGone(worker: WorkerHandle): void;
   workerEnded(worker: WorkerHandle, ending: Ending): void;
   /** The pool cannot go on. */
   broke(error: Error): void;
@@ -152,6 +158,8 @@ const WORKER_URL = new URL('../worker.cjs', import.meta.url);
 export class Workers {
   readonly #host: WorkersHost;
   readonly #seats: Array<WorkerHandle | undefined>;
+  /** Those whose tasks are accounted for and whose threads have not ended yet. Their seats are free. */
+  readonly #leaving = new Set<WorkerHandle>();
   readonly #deaths: number[] = [];
   #wanted = 0;
 
@@ -163,6 +171,7 @@ export class Workers {
   /** Workers that have not ended. */
   *[Symbol.iterator](): Iterator<WorkerHandle> {
     for (const worker of this.#seats) if (worker !== undefined) yield worker;
+    yield* this.#leaving;
   }
 
   /** How many workers are ready for tasks. */
@@ -194,15 +203,15 @@ export class Workers {
     }
   }
 
-  /** Starts every worker, whatever is pending. */
-  startAll(): void {
-    this.#wanted = this.#host.options.processes;
+  /** Starts the workers that are to be there even if nothing is pending. */
+  startMinimum(): void {
+    this.#wanted = Math.max(this.#wanted, this.#host.options.minProcesses);
     this.balance();
   }
 
   /** Starts as many workers as are missing. */
   balance(): void {
-    while (this.#host.running && this.live < this.#wanted) {
+    while (this.#host.needsWorkers && this.live < this.#wanted) {
       const seat = this.#seats.indexOf(undefined);
       if (seat < 0) return;
       try {
@@ -254,8 +263,8 @@ export class Workers {
   gone(seat: number): void {
     const worker = this.#seats[seat];
     if (worker === undefined || worker.gone) return;
-    worker.gone = true;
-    if (worker.farewell === undefined) this.#deaths.push(performance.now());
+    this.#depart(worker);
+    this.#host.workerGone(worker);
     if (this.#host.blocking) this.#settle(worker, worker.describeEnd(null));
     if (!this.#overBudget()) this.balance();
   }
@@ -282,7 +291,7 @@ export class Workers {
   #start(seat: number): void {
     const { options, id, lanes } = this.#host;
     const block = memory.alloc(controlBytes(lanes));
-    memory.u32.fill(0, payloadOf(block) >>> 2, (payloadOf(block) + controlBytes(lanes)) >>> 2);
+    memory.u32.fill(0, payloadOf(block) / 4, (payloadOf(block) + controlBytes(lanes)) / 4);
     const { port1, port2 } = new MessageChannel();
     const setup: WorkerSetup = {
       addon: nativePath,
@@ -331,19 +340,26 @@ export class Workers {
   }
 
   #exit(worker: WorkerHandle, exitCode: number): void {
+    // Its last records are about this worker, not about the next one on its seat.
+    inbox.drain(Number.POSITIVE_INFINITY);
     // What it sent last: an attachment of a result, the initializer's error.
     this.receive(worker);
-    if (!worker.gone) {
-      worker.gone = true;
-      if (worker.farewell === undefined) this.#deaths.push(performance.now());
-    }
+    if (!worker.gone) this.#depart(worker);
     const ending = worker.describeEnd(exitCode);
-    this.#seats[worker.seat] = undefined;
+    this.#leaving.delete(worker);
     this.#settle(worker, ending);
     this.#host.workerEnded(worker, ending);
     worker.dispose();
     if (this.#overBudget()) this.#giveUp(worker.ending ?? ending);
     else this.balance();
+  }
+
+  /** Its seat is free for another. */
+  #depart(worker: WorkerHandle): void {
+    worker.gone = true;
+    this.#seats[worker.seat] = undefined;
+    this.#leaving.add(worker);
+    if (worker.farewell === undefined) this.#deaths.push(performance.now());
   }
 
   #settle(worker: WorkerHandle, ending: Ending): void {

@@ -1,13 +1,5 @@
 import type { Decoder } from '../internal/codec/index.js';
-import {
-  Args,
-  ARGS_MASK,
-  PAYLOAD_START,
-  payloadOf,
-  Slot,
-  SLOT_BYTES,
-  SLOT_WORDS,
-} from '../internal/layout.js';
+import { ARGS_MASK, Args, PAYLOAD_START, payloadOf, SLOT_BYTES, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 
 /** Reads the arguments of calls and the items of ranges. */
@@ -34,13 +26,14 @@ export class Inputs {
     return this.#decoder.decode(memory, from, from + bytes);
   }
 
-  /** The items of a range as numbers, with the position of item 0; undefined if they are no numbers. */
-  numbers(slot: number): { items: ArrayLike<number>; at: number } | undefined {
+  /** The items of a range before `end` as numbers, with the position of item 0; undefined if they are no numbers. */
+  numbers(slot: number, end: number): { items: ArrayLike<number>; at: number } | undefined {
     const at = slot * SLOT_WORDS;
     const kind = memory.u32[at + Slot.kind] & ARGS_MASK;
     if (kind === Args.column) {
-      memory.ensure(payloadOf(memory.u32[at + Slot.argBlock]) + 8);
-      return { items: memory.f64, at: payloadOf(memory.u32[at + Slot.argBlock]) >>> 3 };
+      const from = payloadOf(memory.u32[at + Slot.argBlock]);
+      memory.ensure(from + end * 8);
+      return { items: memory.f64, at: from / 8 };
     }
     if (kind !== Args.view) return undefined;
     const call = memory.u32[at + Slot.call];
@@ -54,7 +47,7 @@ export class Inputs {
   /** Item `index` of the range in `slot`. */
   item(slot: number, index: number): unknown {
     const at = slot * SLOT_WORDS;
-    const numbers = this.numbers(slot);
+    const numbers = this.numbers(slot, index + 1);
     if (numbers !== undefined) return numbers.items[numbers.at + index];
     const size = memory.u32[at + Slot.pageSize];
     const number = Math.floor(index / size);

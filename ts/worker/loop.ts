@@ -1,23 +1,23 @@
 import { Thrown } from '../internal/codec/index.js';
 import {
   Advance,
-  Args,
   ARGS_MASK,
-  Control,
+  Args,
   CONTROL_WORDS,
+  Control,
   Flag,
   LANE_WORDS,
   Lane,
   Part,
-  payloadOf,
-  Slot,
+  SLOT_BYTES,
   SLOT_WORDS,
+  Slot,
 } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { Inputs } from './inputs.js';
 import type { Output } from './output.js';
-import type { Results } from './results.js';
+import { columnOf, type Results } from './results.js';
 import type { Runner, Runners, Stop } from './runners.js';
 import { TaskLane, type Tasks } from './tasks.js';
 
@@ -59,7 +59,7 @@ export class Loop {
 
   /** The event loop has turned: looks for cancelled tasks, and for work. */
   turn(): void {
-    const control = this.#parts.control >>> 2;
+    const control = this.#parts.control / 4;
     memory.u32[control + Control.beat]++;
     if (this.#inFlight > 0) for (const lane of this.#lanes) lane.notice();
     this.#pump(Advance.turned);
@@ -69,6 +69,14 @@ export class Loop {
   leaveSoon(): void {
     this.#leaving = true;
     if (this.#inFlight === 0) this.#parts.leave();
+  }
+
+  /** The thread ends in the middle of claims: what they have is not lost with it. */
+  rescue(): void {
+    for (const lane of this.#lanes) {
+      if (lane.slot === 0 || lane.partial === undefined || lane.partial.length === 0) continue;
+      this.#parts.results.ofItems(lane.at, lane.slot, lane.partial);
+    }
   }
 
   #pump(turned: number): void {
@@ -106,7 +114,7 @@ export class Loop {
     const free = this.#free.pop();
     if (free !== undefined) return free;
     const lane = this.#lanes.length;
-    const at = (this.#parts.control >>> 2) + CONTROL_WORDS + lane * LANE_WORDS;
+    const at = this.#parts.control / 4 + CONTROL_WORDS + lane * LANE_WORDS;
     this.#lanes.push(new TaskLane(this.#parts.tasks, lane, at));
     return lane;
   }
@@ -146,8 +154,8 @@ export class Loop {
   /** Starts the job in `slot`. True: it is done, its result is in place. */
   #run(lane: number, slot: number): boolean {
     const { runners } = this.#parts;
-    const words = memory.u32;
-    const kind = words[slot * SLOT_WORDS + Slot.kind];
+    memory.ensure((slot + 1) * SLOT_BYTES);
+    const kind = memory.u32[slot * SLOT_WORDS + Slot.kind];
     this.#limit = kind >>> CONCURRENCY_SHIFT;
     let runner: Runner | Promise<Runner>;
     try {
@@ -197,15 +205,16 @@ export class Loop {
 
   #call(lane: number, slot: number, kind: number, runner: Runner): boolean {
     const { tasks, results } = this.#parts;
-    tasks.current = this.#lanes[lane];
     let value: unknown;
     try {
-      if (kind >>> CONCURRENCY_SHIFT > 1) {
+      if (runner.asynchronous || kind >>> CONCURRENCY_SHIFT > 1) {
         value = tasks.runAmongOthers(this.#lanes[lane], () => this.#apply(slot, kind, runner));
       } else {
+        tasks.current = this.#lanes[lane];
         value = this.#apply(slot, kind, runner);
       }
       if (isThenable(value)) {
+        runner.asynchronous = true;
         this.#awaitCall(lane, slot, value);
         return false;
       }
@@ -251,15 +260,21 @@ export class Loop {
     const { tasks, inputs } = this.#parts;
     const at = this.#lanes[lane].at;
     const start = memory.u32[at + Lane.start];
-    tasks.current = this.#lanes[lane];
-    const alone = kind >>> CONCURRENCY_SHIFT <= 1;
-    const numbers = (kind & Flag.star) === 0 && alone ? inputs.numbers(slot) : undefined;
+    const alone = !runner.asynchronous && kind >>> CONCURRENCY_SHIFT <= 1;
+    if (alone) tasks.current = this.#lanes[lane];
+    const end = memory.u32[slot * SLOT_WORDS + Slot.base] + start + memory.u32[at + Lane.count];
+    const numbers = (kind & Flag.star) === 0 && alone ? inputs.numbers(slot, end) : undefined;
     const results: unknown[] = [];
+    this.#lanes[lane].partial = results;
     let next = start;
     if (numbers !== undefined) {
       const pending = this.#column(at, slot, runner, numbers, results);
-      if (pending === undefined) return true;
+      if (pending === undefined) {
+        this.#lanes[lane].partial = undefined;
+        return true;
+      }
       if (isThenable(pending.value)) {
+        runner.asynchronous = true;
         void this.#rangeLater(lane, slot, kind, runner, results, pending.value);
         return false;
       }
@@ -270,7 +285,7 @@ export class Loop {
       void this.#rangeLater(lane, slot, kind, runner, results, promise);
       return false;
     }
-    this.#finishRange(at, slot, results);
+    this.#finishRange(lane, slot, results);
     return true;
   }
 
@@ -286,18 +301,18 @@ export class Loop {
     results: unknown[],
   ): { value: unknown } | undefined {
     const { tasks } = this.#parts;
-    const { u32, f64 } = memory;
     const job = slot * SLOT_WORDS;
-    const base = u32[job + Slot.base];
-    const outAt = (payloadOf(u32[job + Slot.resultBlock]) >>> 3) + base;
-    const start = u32[at + Lane.start];
-    const end = start + u32[at + Lane.count];
+    const base = memory.u32[job + Slot.base];
+    const start = memory.u32[at + Lane.start];
+    const end = start + memory.u32[at + Lane.count];
+    const outAt = columnOf(slot, base + end);
+    const { u32, f64 } = memory;
     const stop = this.#stop;
     let thrown: Thrown | undefined;
     try {
       const { loop, fn } = runner;
       const [current, published] = [at + Lane.current, at + Lane.published];
-      if (loop(fn, numbers.items, numbers.at + base, f64, outAt, start, end, u32, current, published, stop)) {
+      if (loop(fn, numbers.items, numbers.at + base, f64, outAt + base, start, end, u32, current, published, stop)) {
         tasks.current = undefined;
         u32[at + Lane.resultTag] = Part.column;
         return undefined;
@@ -306,7 +321,7 @@ export class Loop {
       stop.index = u32[at + Lane.current];
       thrown = new Thrown(error);
     }
-    for (let i = start; i < stop.index; i++) results.push(f64[outAt + i]);
+    for (let i = start; i < stop.index; i++) results.push(f64[outAt + base + i]);
     // From here on the results travel as a page.
     u32[at + Lane.published] = 0;
     const value = thrown ?? stop.value;
@@ -336,14 +351,17 @@ export class Loop {
     const end = u32[at + Lane.start] + u32[at + Lane.count];
     const { fn } = runner;
     const star = (kind & Flag.star) !== 0;
-    const alone = kind >>> CONCURRENCY_SHIFT <= 1;
+    const alone = !runner.asynchronous && kind >>> CONCURRENCY_SHIFT <= 1;
     for (let i = next; i < end; i++) {
       u32[at + Lane.current] = i;
       try {
         const item = inputs.item(slot, base + i);
         const call = () => (star ? fn(...(item as unknown[])) : fn(item));
         const value: unknown = alone ? call() : tasks.runAmongOthers(this.#lanes[lane], call);
-        if (isThenable(value)) return value;
+        if (isThenable(value)) {
+          runner.asynchronous = true;
+          return value;
+        }
         results.push(value);
       } catch (error) {
         results.push(new Thrown(error));
@@ -370,16 +388,16 @@ export class Loop {
       } catch (error) {
         results.push(new Thrown(error));
       }
-      this.#parts.tasks.current = this.#lanes[lane];
       promise = this.#items(lane, slot, kind, runner, results, start + results.length);
     }
-    this.#finishRange(at, slot, results);
+    this.#finishRange(lane, slot, results);
     this.#settled(lane);
   }
 
-  #finishRange(at: number, slot: number, results: unknown[]): void {
+  #finishRange(lane: number, slot: number, results: unknown[]): void {
     this.#parts.tasks.current = undefined;
-    this.#parts.results.ofItems(at, slot, results);
+    this.#lanes[lane].partial = undefined;
+    this.#parts.results.ofItems(this.#lanes[lane].at, slot, results);
   }
 }
 

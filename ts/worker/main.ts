@@ -26,8 +26,9 @@ let dismissed = false;
 attach(() => loop?.turn());
 native.sit(pool, seat, control);
 process.on('exit', (code) => {
-  memory.i32[(control >>> 2) + Control.exitCode] = code;
-  memory.u32[(control >>> 2) + Control.exited] = 1;
+  loop?.rescue();
+  memory.i32[control / 4 + Control.exitCode] = code;
+  memory.u32[control / 4 + Control.exited] = 1;
 });
 
 const attachments = new WorkerAttachments(port, seat, () => {
@@ -82,7 +83,7 @@ async function initialize({ fn, block, bytes }: NonNullable<WorkerSetup['initial
 }
 
 function encoded(error: unknown): Uint8Array {
-  encoder.encode(memory, 0, 0, [error], 0, 1, false);
+  encoder.encodeOne(memory, 0, 0, error);
   return Uint8Array.from(encoder.scratch.u8.subarray(0, encoder.length));
 }
 

@@ -7,9 +7,9 @@ import {
   Part,
   payloadOf,
   Result,
-  Slot,
   SLOT_BYTES,
   SLOT_WORDS,
+  Slot,
 } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { asTransfer } from '../transfer.js';
@@ -55,19 +55,20 @@ export class Results {
 
   /** The results of the items that a lane claimed: as numbers in the column if they are, otherwise as a page. */
   ofItems(lane: number, slot: number, results: unknown[]): void {
-    const { u32 } = memory;
     if (results.every((result) => typeof result === 'number')) {
-      const at = slot * SLOT_WORDS;
-      const first = u32[at + Slot.base] + u32[lane + Lane.start];
-      memory.f64.set(results as number[], (payloadOf(u32[at + Slot.resultBlock]) >>> 3) + first);
-      u32[lane + Lane.resultTag] = Part.column;
+      const first = memory.u32[slot * SLOT_WORDS + Slot.base] + memory.u32[lane + Lane.start];
+      const column = columnOf(slot, first + results.length);
+      memory.f64.set(results as number[], column + first);
+      memory.u32[lane + Lane.resultTag] = Part.column;
+      memory.u32[lane + Lane.published] = results.length;
       return;
     }
     const bytes = this.#page(results);
     const block = memory.store(this.#encoder.scratch.u8, bytes);
-    memory.u32[lane + Lane.resultTag] = Part.page;
     memory.u32[lane + Lane.resultBlock] = block;
     memory.u32[lane + Lane.resultBytes] = bytes;
+    memory.u32[lane + Lane.resultTag] = Part.page;
+    memory.u32[lane + Lane.published] = results.length;
   }
 
   #message(slot: number, tag: number, value: unknown): void {
@@ -108,7 +109,15 @@ export class Results {
       this.#encoder.encode(memory, 0, 0, values, 0, values.length, true, moved);
     } catch {
       this.#attachments.discard();
-      this.#encoder.encode(memory, 0, 0, values.map((value) => this.#sendable(value)), 0, values.length, true);
+      this.#encoder.encode(
+        memory,
+        0,
+        0,
+        values.map((value) => this.#sendable(value)),
+        0,
+        values.length,
+        true,
+      );
     }
     this.#attachments.send(list.length === 0 ? undefined : list);
     return this.#encoder.length;
@@ -125,4 +134,11 @@ export class Results {
       this.#attachments.discard();
     }
   }
+}
+
+/** Where the column for the results of the range in `slot` begins, in doubles. Makes sure that `end` of them are in reach. */
+export function columnOf(slot: number, end: number): number {
+  const from = payloadOf(memory.u32[slot * SLOT_WORDS + Slot.resultBlock]);
+  memory.ensure(from + end * 8);
+  return from / 8;
 }

@@ -1,6 +1,7 @@
-import { Slot, SLOT_WORDS } from '../internal/layout.js';
+import { types } from 'node:util';
 import type { AnyFunction, Definition } from '../internal/functions/definition.js';
 import { load, resolveTask } from '../internal/functions/load.js';
+import { SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 
@@ -49,10 +50,16 @@ return function columnLoop(fn, input, inAt, output, outAt, from, to, words, curr
 /** A function as this worker knows it. */
 export class Runner {
   readonly fn: AnyFunction;
+  /**
+   * Whether what the function starts may outlive its call, so that an async context has to remember the task: it is an
+   * async function, or it returned a promise before.
+   */
+  asynchronous: boolean;
   #loop: ColumnLoop | undefined;
 
   constructor(fn: AnyFunction) {
     this.fn = fn;
+    this.asynchronous = types.isAsyncFunction(fn);
   }
 
   /**
@@ -122,4 +129,3 @@ export class Runners {
     return runner;
   }
 }
-

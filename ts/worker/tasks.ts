@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Encoder } from '../internal/codec/index.js';
 import { TimeoutError } from '../internal/errors.js';
-import { Lane, Slot, SLOT_WORDS } from '../internal/layout.js';
+import { Lane, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { CurrentTask } from '../pool/current-task.js';
@@ -14,6 +14,8 @@ export class TaskLane {
   #controller: AbortController | undefined;
   #controllerOf = '';
   readonly #tasks: Tasks;
+  /** Results of the items that the lane's claim has run so far. */
+  partial: unknown[] | undefined;
 
   constructor(tasks: Tasks, lane: number, at: number) {
     this.#tasks = tasks;
@@ -89,7 +91,7 @@ export class Tasks {
   readonly #encoder: Encoder;
   /** What the initializer returned. */
   state: unknown;
-  /** The lane whose task runs; with more than one task in flight, the storage knows. */
+  /** The lane whose synchronous task runs; of asynchronous ones, the storage knows. */
   current: TaskLane | undefined;
   #storage: AsyncLocalStorage<TaskLane> | undefined;
 
@@ -110,7 +112,7 @@ export class Tasks {
   }
 
   report(lane: TaskLane, value: unknown): void {
-    this.#encoder.encode(memory, 0, 0, [value], 0, 1, false);
+    this.#encoder.encodeOne(memory, 0, 0, value);
     const bytes = this.#encoder.length;
     native.report(lane.lane, memory.store(this.#encoder.scratch.u8, bytes), bytes);
   }

@@ -3,8 +3,16 @@ import { inspect } from 'node:util';
 // biome-ignore lint/suspicious/noExplicitAny: any class
 export type Class = new (...args: any[]) => any;
 
-const byName = new Map<string, Class>();
-const byPrototype = new Map<object, string>();
+interface Registry {
+  readonly byName: Map<string, Class>;
+  readonly byPrototype: Map<object, string>;
+}
+
+/** One per isolate, whatever the number of copies of this module: a worker's program has a copy of its own. */
+const key = Symbol.for('manycore.classes');
+const scope = globalThis as { [key]?: Registry };
+if (scope[key] === undefined) Object.defineProperty(scope, key, { value: { byName: new Map(), byPrototype: new Map() } });
+const { byName, byPrototype } = scope[key] as Registry;
 
 /** Options of {@link registerClass}. */
 export interface RegisterClassOptions {

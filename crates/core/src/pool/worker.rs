@@ -33,7 +33,7 @@ const BATCH: usize = 32;
 /// | 4 | first index claimed | core |
 /// | 8 | how many were claimed | core |
 /// | 12 | index in progress | the worker's program |
-/// | 16 | results already in the column | the worker's program |
+/// | 16 | results already in the column, or in the block | the worker's program |
 /// | 20, 24, 28 | result tag, block, bytes | the worker's program |
 /// | 32 | when the claim began, µs modulo 2^32 | core |
 /// | 36 | number of the claim that the owner wants no more of | the owner's program |
@@ -508,8 +508,13 @@ impl Worker {
         let end = claim.start + claim.count;
         let published = claim.start + self.word(lane, 16).load(Ordering::Acquire).min(claim.count);
         if published > claim.start {
-            let part = [claim.start, published - claim.start, lane::IN_COLUMN, 0, 0];
-            self.send(Kind::Part, claim.slot, part);
+            let [tag, block, bytes] = [20, 24, 28].map(|at| self.word(lane, at).load(Ordering::Relaxed));
+            // Without a tag the worker's program was in the middle of a column.
+            let tag = if tag == 0 { lane::IN_COLUMN } else { tag };
+            if block != 0 {
+                let _ = self.pool.blocks.hand_over(block, self.context.id(), self.pool.owner.id());
+            }
+            self.send(Kind::Part, claim.slot, [claim.start, published - claim.start, tag, block, bytes]);
         }
         if published < end {
             let running = self.word(lane, 12).load(Ordering::Relaxed).clamp(published, end - 1);
