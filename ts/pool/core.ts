@@ -8,9 +8,9 @@ import {
   WorkerLostError,
 } from '../internal/errors.js';
 import { define } from '../internal/functions/define.js';
-import type { AnyFunction, Definition } from '../internal/functions/definition.js';
+import { type AnyFunction, type Definition, nameOf } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
-import { Lane, Record, SLOT_WORDS, Slot } from '../internal/layout.js';
+import { Kind, Lane, Record, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -72,6 +72,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   #calls = 0;
   #functions = new Map<Definition, number>();
   #numbers = new WeakMap<AnyFunction, number>();
+  readonly #names: string[] = [];
   #lastFunction: AnyFunction | undefined;
   #lastNumber = 0;
   readonly #backlog = new Backlog();
@@ -291,6 +292,7 @@ export class Core implements Engine, Recipient, WorkersHost {
       if (number === undefined) {
         number = native.publish(this.id, Buffer.from(JSON.stringify(definition)));
         this.#functions.set(definition, number);
+        this.#names[number] = nameOf(definition);
       }
       this.#numbers.set(fn, number);
     }
@@ -482,6 +484,15 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   // ---------------------------------------------------------------------------------------- information
+
+  describePending(): readonly string[] {
+    const calls = new Set<string>();
+    for (const { slot } of this.slots.occupants()) {
+      const [fn, kind] = [memory.u32[slot * SLOT_WORDS + Slot.fn], memory.u32[slot * SLOT_WORDS + Slot.kind]];
+      calls.add(`${(kind & 0xff) === Kind.range ? 'map' : 'apply'}(\`${this.#names[fn]}\`)`);
+    }
+    return [...calls];
+  }
 
   get workerInfos(): readonly WorkerInfo[] {
     return [...this.workers].filter((worker) => !worker.gone && worker.farewell === undefined).map(infoOf);

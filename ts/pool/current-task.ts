@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { workerSide } from '../internal/runtime.js';
 
 /** What a running task can know about itself, and tell. */
@@ -31,18 +32,13 @@ export interface CurrentTask {
  * }
  */
 export function currentTask(): CurrentTask | null {
-  return inlineTask ?? workerSide()?.currentTask() ?? null;
+  return inlineTasks?.getStore() ?? workerSide()?.currentTask() ?? null;
 }
 
-let inlineTask: CurrentTask | null = null;
+let inlineTasks: AsyncLocalStorage<CurrentTask> | undefined;
 
-/** Runs `body` as the task `task`, in this isolate: for pools whose context is `'inline'`. */
+/** Runs `body`, and what it starts, as the task `task` in this isolate: for pools whose context is `'inline'`. */
 export function runAs<R>(task: CurrentTask, body: () => R): R {
-  const outer = inlineTask;
-  inlineTask = task;
-  try {
-    return body();
-  } finally {
-    inlineTask = outer;
-  }
+  inlineTasks ??= new AsyncLocalStorage();
+  return inlineTasks.run(task, body);
 }

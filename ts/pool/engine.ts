@@ -52,6 +52,8 @@ export interface Engine {
   readonly workerInfos: readonly WorkerInfo[];
   /** Tasks that wait or run. */
   readonly pending: number;
+  /** What is pending, for people: such as ``apply(`resize`)``, each once. */
+  describePending(): readonly string[];
   stats(): PoolStats;
 }
 

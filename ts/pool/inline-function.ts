@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { define } from '../internal/functions/define.js';
-import type { AnyFunction, Definition } from '../internal/functions/definition.js';
+import { type AnyFunction, type Definition, nameOf } from '../internal/functions/definition.js';
 import { load, resolveTask } from '../internal/functions/load.js';
 
 /** Exports that tasks name, by URL and name, once their module was imported. */
@@ -25,6 +25,11 @@ export class InlineFunction {
       imported.set(this.#key, fn);
       return run(fn);
     });
+  }
+
+  /** What to call it. */
+  get name(): string {
+    return nameOf(this.#definition);
   }
 
   /** Whether its module has to be imported first. */

@@ -74,6 +74,11 @@ export class InlineEngine implements Engine, Interruptible {
     watchInterrupts(this);
   }
 
+  describePending(): readonly string[] {
+    const names = [...this.#calls].map(({ fn, inputs }) => `${inputs.count === 1 ? 'apply' : 'map'}(\`${fn.name}\`)`);
+    return [...new Set(names)];
+  }
+
   // ---------------------------------------------------------------------------------------------- calls
 
   call(

@@ -431,7 +431,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const { pending } = this.#engine;
     if (pending > 0 && process.env.NODE_ENV !== 'production') {
       process.emitWarning(
-        `A pool went out of scope with ${pending} pending tasks, which were cut off: await their results first`,
+        `A pool went out of scope with ${pending} pending tasks, which were cut off: ` +
+          `${this.#engine.describePending().slice(0, 10).join(', ')}. Await their results first`,
         { type: 'ManycoreWarning', code: 'MANYCORE_CUT_OFF' },
       );
     }

@@ -30,6 +30,11 @@ export interface BuiltinDefinition {
   readonly path: string;
 }
 
+/** What to call the function that a definition stands for, for people. */
+export function nameOf(definition: Definition): string {
+  return definition.kind === 'builtin' ? definition.path : definition.name || 'anonymous';
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: only `any` stands for the parameters of every function
 export type AnyFunction = (...args: any[]) => any;
 
