@@ -8,6 +8,7 @@ export interface Native {
   createPool(seats: number, lanes: number, maxTasks: number, spinUs: number, maxSearching: number): number;
   destroyPool(pool: number): void;
   submit(pool: number, slot: number): number;
+  submitCalls(pool: number, list: number, count: number): void;
   submitTo(pool: number, slot: number, worker: number): number;
   closeRange(pool: number, slot: number): void;
   dismiss(pool: number, worker: number): void;

@@ -245,7 +245,7 @@ export class CallJob implements Job {
   }
 
   #submit(): void {
-    this.#core.submit(this.slot, this.#luggage);
+    this.#core.submitCall(this.slot, this.#luggage);
   }
 
   #write(fn: number, args: readonly unknown[], transfer: readonly Transferable[] | undefined): void {

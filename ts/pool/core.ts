@@ -10,7 +10,7 @@ import {
 import { define } from '../internal/functions/define.js';
 import { type AnyFunction, type Definition, nameOf } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
-import { Kind, Lane, Record, SLOT_WORDS, Slot } from '../internal/layout.js';
+import { Kind, Lane, payloadOf, Record, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -36,6 +36,8 @@ import { describeEnding, type Ending, type WorkerHandle, Workers, type WorkersHo
 const SPIN_US = 50;
 /** How long a blocked owner spins before it sleeps, in microseconds. */
 const OWNER_SPIN_US = 100;
+/** Calls of one turn that are handed over together, at the most: the first workers need not wait for the last call. */
+const OUTBOX = 64;
 /** A blocked owner looks up this often, in milliseconds. */
 const SLICE_MS = 50;
 /** A worker whose event loop has not turned for so long, in milliseconds, is blocked. */
@@ -70,6 +72,10 @@ export class Core implements Engine, Recipient, WorkersHost {
   #events: EngineEvents;
   #refusal: (() => Error) | undefined;
   #calls = 0;
+  /** Where the slots of this turn's calls are listed, as a byte offset, and how many they are. */
+  readonly #outbox: number;
+  readonly #outboxBlock: number;
+  #outgoing = 0;
   #functions = new Map<Definition, number>();
   #numbers = new WeakMap<AnyFunction, number>();
   readonly #names: string[] = [];
@@ -98,6 +104,8 @@ export class Core implements Engine, Recipient, WorkersHost {
     const maxTasks = Number.isFinite(options.maxTasksPerChild) ? options.maxTasksPerChild : 0;
     const searching = Math.max(1, Math.min(options.processes, availableParallelism() - 1));
     this.id = native.createPool(seats, this.lanes, maxTasks, SPIN_US, searching);
+    this.#outboxBlock = memory.alloc(OUTBOX * 4);
+    this.#outbox = payloadOf(this.#outboxBlock);
     this.workers = new Workers(this, seats);
     this.attachments = new Attachments((message) => this.workers.broadcast(message));
     const hooks = {
@@ -175,6 +183,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     for (const job of this.slots.occupants()) this.#freeBlocks(job.slot);
     if (this.#initializer !== undefined && this.#initializer.block !== 0) native.free(this.#initializer.block);
     this.slots.dispose();
+    native.free(this.#outboxBlock);
     inbox.remove(this);
     unwatchInterrupts(this);
     native.destroyPool(this.id);
@@ -366,14 +375,31 @@ export class Core implements Engine, Recipient, WorkersHost {
     return started <= 0 || started + tasks <= this.options.maxPending;
   }
 
-  /** Hands a filled slot to the workers. False: too many ranges are open. */
-  submit(slot: number, luggage: Luggage | undefined): boolean {
+  /** Hands a filled slot with a call to the workers, together with the other calls of this turn. */
+  submitCall(slot: number, luggage: Luggage | undefined): void {
     if (luggage?.parcel !== undefined) {
       this.#submitParcel(slot, luggage);
-      return true;
+      return;
     }
+    memory.u32[this.#outbox / 4 + this.#outgoing++] = slot;
+    if (this.#outgoing === OUTBOX) this.flush();
+    else if (this.#outgoing === 1) queueMicrotask(this.#flushSoon);
+  }
+
+  /** Hands a filled slot with a range to the workers. False: too many ranges are open. */
+  submitRange(slot: number): boolean {
+    this.flush();
     return native.submit(this.id, slot) !== 2;
   }
+
+  /** Lets the workers have the calls of this turn. */
+  flush(): void {
+    const count = this.#outgoing;
+    this.#outgoing = 0;
+    if (count > 0 && this.running) native.submitCalls(this.id, this.#outbox, count);
+  }
+
+  readonly #flushSoon = (): void => this.flush();
 
   #submitParcel(slot: number, luggage: Luggage): void {
     const ready = [...this.workers].filter((worker) => worker.ready && !worker.gone && worker.farewell === undefined);
@@ -409,7 +435,9 @@ export class Core implements Engine, Recipient, WorkersHost {
     this.blocking = true;
     try {
       while (!done()) {
+        this.flush();
         inbox.wait(OWNER_SPIN_US, Math.min(SLICE_MS, this.agenda.next()));
+        if (done()) return;
         this.agenda.poll();
         this.workers.poll();
       }

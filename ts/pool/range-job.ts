@@ -327,7 +327,7 @@ class RangeSlot implements Job {
     u32[at + Slot.attempt] = this.#attempt << 16;
     u32[at + Slot.state] = State.running;
     if (input.view !== undefined) writeView(this.slot, input.view);
-    if (core.submit(this.slot, input.luggage)) return true;
+    if (core.submitRange(this.slot)) return true;
     this.#forgetBlocks();
     core.slots.release(this.slot);
     return false;

@@ -53,6 +53,17 @@ pub fn submit(pool: u32, slot: u32) -> Result<u32> {
     with_pool(pool, |pool| Ok(code(pool.submit(slot))))
 }
 
+/// Queues the `count` calls whose slots are listed at byte offset `list`.
+#[napi(catch_unwind)]
+pub fn submit_calls(pool: u32, list: f64, count: u32) -> Result<()> {
+    let region = registry()?.blocks().region();
+    let slot = |i| region.word(list as usize + i as usize * 4).map(|word| word.load(Relaxed));
+    with_pool(pool, |pool| {
+        pool.submit_calls((0..count).filter_map(slot));
+        Ok(())
+    })
+}
+
 /// Queues the job in `slot` for one worker only. 3 = nobody has that seat.
 #[napi(catch_unwind)]
 pub fn submit_to(pool: u32, slot: u32, worker: u32) -> Result<u32> {

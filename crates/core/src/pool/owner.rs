@@ -100,6 +100,23 @@ impl Pool {
         Ok(())
     }
 
+    /// Queues many calls at once: one look at the clock and at the sleepers for all of them. Numbers that are no slots'
+    /// are passed over.
+    pub fn submit_calls(&self, slots: impl Iterator<Item = u32>) {
+        let now = now_us();
+        let mut count = 0;
+        for slot in slots {
+            let Some(job) = Slot::at(self.blocks.region(), slot) else { continue };
+            job.queued_at().store(now, Ordering::Relaxed);
+            // SYNC POINT: job visible to steal (the injector's own Release).
+            self.injector.push(slot);
+            count += 1;
+        }
+        if count > 0 {
+            self.sleepers.post(count, |worker| self.wake(worker));
+        }
+    }
+
     /// Queues the job in `slot` for one worker only; if that worker dies, the job is lost with it.
     pub fn submit_to(&self, slot: u32, worker: usize) -> Result<(), SubmitError> {
         let job = Slot::at(self.blocks.region(), slot).ok_or(SubmitError::NoSlot)?;
