@@ -484,29 +484,32 @@ function later<R>(start: Start, options: AsyncTaskOptions | number | undefined):
   let result: AsyncResult<R> | undefined;
   result = new AsyncResult<R>(
     (resolve, reject) => {
-      running = start(
-        (value) => {
-          try {
-            if (callback !== undefined) inContext?.(callback, value);
-            resolve(value as R);
-          } catch (error) {
-            reject(error);
-          }
-        },
-        (error) => {
-          if (errorCallback === undefined) {
-            reject(error);
-            return;
-          }
-          result?.markRead();
-          try {
-            inContext?.(errorCallback, error);
-            reject(error);
-          } catch (thrown) {
-            reject(thrown);
-          }
-        },
-      );
+      const fail = (error: unknown) => {
+        if (errorCallback === undefined) {
+          reject(error);
+          return;
+        }
+        result?.markRead();
+        try {
+          inContext?.(errorCallback, error);
+          reject(error);
+        } catch (thrown) {
+          reject(thrown);
+        }
+      };
+      const succeed = (value: unknown) => {
+        try {
+          if (callback !== undefined) inContext?.(callback, value);
+          resolve(value as R);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      try {
+        running = start(succeed, fail);
+      } catch (error) {
+        fail(error);
+      }
     },
     (reason) => running?.abort(reason),
   );

@@ -65,11 +65,16 @@ export class RangeJob {
   /** Hands the range to the workers, or queues it. Throws what `Core.began` throws. */
   start(): void {
     const { core } = this;
-    core.began(this.#items);
+    this.#column = memory.alloc(this.#items * 8);
+    try {
+      core.began(this.#items);
+    } catch (error) {
+      native.free(this.#column);
+      throw error;
+    }
     core.calls.add(this);
     if (this.policy !== undefined) core.watch(this.policy);
     this.policy?.signal?.addEventListener('abort', this.#onAbort, { once: true });
-    this.#column = memory.alloc(this.#items * 8);
     this.#startSlot(0, this.#items, 1, this.#items);
   }
 

@@ -63,8 +63,15 @@ export class Results {
       memory.u32[lane + Lane.published] = results.length;
       return;
     }
-    const bytes = this.#page(results);
-    const block = memory.store(this.#encoder.scratch.u8, bytes);
+    let bytes = this.#page(results);
+    let block: number;
+    try {
+      block = memory.store(this.#encoder.scratch.u8, bytes);
+    } catch (error) {
+      // There is no memory for the results; for the error there is.
+      bytes = this.#page(results.map(() => new Thrown(error)));
+      block = memory.store(this.#encoder.scratch.u8, bytes);
+    }
     memory.u32[lane + Lane.resultBlock] = block;
     memory.u32[lane + Lane.resultBytes] = bytes;
     memory.u32[lane + Lane.resultTag] = Part.page;

@@ -8,8 +8,9 @@ use manycore_os::MapError;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// Address space that a process reserves for its region.
-const RESERVE: usize = 1 << 36;
+/// Address space that a process reserves for its region: as much as one buffer of every supported Node can show. It
+/// bounds the data in flight, not what programs keep.
+const RESERVE: usize = (1 << 32) - (1 << 20);
 
 /// What one process shares.
 pub struct Registry {
