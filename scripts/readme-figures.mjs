@@ -34,15 +34,15 @@ export function withFigures(readme, results) {
   const after = rest?.split(end)[1];
   if (after === undefined) throw new Error(`README.md has lost its marks: ${start} … ${end}`);
   const shapes = Object.values(results.shapes).filter((shape) => Object.values(shape.metrics)[0].contenders.manycore);
-  const text = `
+  const text = `## Figures
+
 Medians of ${results.rounds} rounds, side by side in one run of \`npm run bench\`, two workers each, on
 ${machineLine(results.machine)}. In brackets: how many times better manycore is, round by round.
 
 | what | manycore | best package from npm | Python |
 |---|---|---|---|
-${shapes.map(row).join('\n')}
-`;
-  return `${before}${start}\n${text}\n${end}${after}`;
+${shapes.map(row).join('\n')}`;
+  return `${before}${start}\n\n${text}\n\n${end}${after}`;
 }
 
 await script(import.meta.url, () => {
