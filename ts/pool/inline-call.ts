@@ -91,7 +91,7 @@ export class InlineCall implements Running, Queued {
     if (task === undefined) return;
     const attempt = new InlineAttempt(this, task.index, task.number);
     this.#attempts.add(attempt);
-    this.engine.entered();
+    this.engine.inFlight++;
     attempt.start();
   }
 
@@ -155,7 +155,12 @@ export class InlineCall implements Running, Queued {
   report(attempt: InlineAttempt, value: unknown): void {
     const { wire } = this.engine;
     const [arrived] = wire.unpack(wire.pack([value], 'result'));
-    if (!this.#ended) outside(() => this.#policy?.onReport?.(arrived, this.first + attempt.index));
+    if (this.#ended) return;
+    try {
+      this.#policy?.onReport?.(arrived, this.first + attempt.index);
+    } catch (error) {
+      this.refuse(error);
+    }
   }
 
   // --------------------------------------------------------------------------------------------- inside
@@ -201,6 +206,11 @@ export class InlineCall implements Running, Queued {
     this.#policy?.signal?.removeEventListener('abort', this.#onAbort);
     this.engine.forget(this);
   }
+}
+
+/** For a call of one task. */
+export function sinkOfOne(resolve: (value: unknown) => void, reject: (error: unknown) => void): InlineSink {
+  return { value: (_, value) => resolve(value), error: (_, error) => reject(error), done: () => {}, failed: reject };
 }
 
 /** Runs what is not the pool's. What it throws is for the process to see, and no reason for the pool to stop. */

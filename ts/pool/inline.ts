@@ -6,7 +6,7 @@ import { Agenda } from './agenda.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
 import { inbox } from './inbox.js';
 import { runUntil } from './inline-block.js';
-import { InlineCall, type InlineSink, outside } from './inline-call.js';
+import { InlineCall, type InlineSink, outside, sinkOfOne } from './inline-call.js';
 import { InlineFunction } from './inline-function.js';
 import { InlineInitializer } from './inline-initializer.js';
 import { type InlineInputs, inputOf, inputsOf } from './inline-inputs.js';
@@ -32,7 +32,6 @@ const TURN_MS = 1;
  * - interrupt a synchronous task. Its timeout makes `cancelled()` true, and rejects when the task returns;
  * - get rid of an asynchronous task that was aborted or timed out: its signal fires, and after `grace` others may start;
  * - block for an asynchronous task: a `*Sync` call of one is a DeadlockError.
- *
  * Options that are about workers (`maxTasksPerChild`, `env`, `resourceLimits`, …) change nothing.
  */
 export class InlineEngine implements Engine, Interruptible {
@@ -44,6 +43,8 @@ export class InlineEngine implements Engine, Interruptible {
   readonly workerInfos: readonly WorkerInfo[] = [];
   /** Tasks that wait or run. */
   pending = 0;
+  /** Tasks that run. */
+  inFlight = 0;
   readonly #events: EngineEvents;
   /** Tasks see the context in which the pool was made, not that of whichever call is being served. */
   readonly #inContext = AsyncLocalStorage.snapshot();
@@ -51,7 +52,6 @@ export class InlineEngine implements Engine, Interruptible {
   readonly #queue = new InlineQueue<InlineCall>();
   #refusal: (() => Error) | undefined;
   #alive = true;
-  #inFlight = 0;
   #lastId = 0;
   /** The call that was made last: the one that a `*Sync` method waits for. */
   #newest: InlineCall | undefined;
@@ -60,7 +60,7 @@ export class InlineEngine implements Engine, Interruptible {
   /** Told when nothing is pending. */
   #drained: Array<() => void> = [];
   /** Told when the initializer is done, or the pool has ended. */
-  #prepared: Array<() => void> = [];
+  #readyWatchers: Array<(error: Error | undefined) => void> = [];
 
   constructor(options: ResolvedPoolOptions, events: EngineEvents) {
     this.options = options;
@@ -89,13 +89,8 @@ export class InlineEngine implements Engine, Interruptible {
     options: TaskOptions,
     index = 0,
   ): Running | undefined {
-    const sink: InlineSink = {
-      value: (_, value) => resolve(value),
-      error: (_, error) => reject(error),
-      done: () => {},
-      failed: reject,
-    };
-    return this.#begin(fn, 1, options, sink, index, () => inputOf(this.wire, args, 'args', options.transfer));
+    const pack = () => inputOf(this.wire, args, 'args', options.transfer);
+    return this.#begin(fn, 1, options, sinkOfOne(resolve, reject), index, pack);
   }
 
   range(
@@ -157,14 +152,9 @@ export class InlineEngine implements Engine, Interruptible {
     this.#schedule();
   }
 
-  /** A task has started. */
-  entered(): void {
-    this.#inFlight++;
-  }
-
-  /** A task has ended, or was given up. */
+  /** A task has ended, or was given up: there is room for another. */
   left(task: SlowTask): void {
-    this.#inFlight--;
+    this.inFlight--;
     this.tally.ran(task);
     if (this.#queue.first !== undefined) this.#schedule();
   }
@@ -204,30 +194,33 @@ export class InlineEngine implements Engine, Interruptible {
     if (!this.#alive) return false;
     this.initializer.run();
     const call = this.initializer.done ? this.#queue.first : undefined;
-    if (call === undefined || this.#inFlight >= call.concurrency) return false;
+    if (call === undefined || this.inFlight >= call.concurrency) return false;
     call.startNext();
     return true;
   }
 
   #initialized(): void {
-    this.#wakePrepared();
+    this.#settleReady(this.refusal());
     this.#schedule();
   }
 
-  async ready(): Promise<void> {
+  ready(): Promise<void> {
     // Preparing is work: it keeps Node alive until it is done.
     inbox.began();
     this.#schedule();
-    while (this.#alive && !this.initializer.done) {
-      await new Promise<void>((resolve) => this.#prepared.push(resolve));
-    }
-    inbox.ended();
-    const refusal = this.refusal();
-    if (refusal !== undefined) throw refusal;
+    return new Promise((resolve, reject) => {
+      const settle = (error: Error | undefined) => {
+        inbox.ended();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      if (this.#alive && !this.initializer.done) this.#readyWatchers.push(settle);
+      else settle(this.refusal());
+    });
   }
 
-  #wakePrepared(): void {
-    for (const wake of this.#prepared.splice(0)) wake();
+  #settleReady(error: Error | undefined): void {
+    for (const settle of this.#readyWatchers.splice(0)) settle(error);
   }
 
   // -------------------------------------------------------------------------------------------- the end
@@ -281,8 +274,7 @@ export class InlineEngine implements Engine, Interruptible {
   }
 
   #endIfDone(): void {
-    const done = this.closed && this.pending === 0 && this.#holds.size === 0;
-    if (done && this.#alive) this.#end(notRunning, notRunning);
+    if (this.#alive && this.closed && this.pending === 0 && this.#holds.size === 0) this.#end(notRunning, notRunning);
   }
 
   #end(error: () => Error, refusal: () => Error): void {
@@ -295,13 +287,12 @@ export class InlineEngine implements Engine, Interruptible {
     this.#queue.clear();
     this.agenda.clear();
     unwatchInterrupts(this);
-    this.#wakePrepared();
+    this.#settleReady(error());
   }
 
   stats(): PoolStats {
     const { completed, failed, waitTime, runTime, slowest } = this.tally;
-    const { pending } = this;
-    const running = this.#inFlight;
+    const { pending, inFlight: running } = this;
     return { completed, failed, pending, running, stolen: 0, restarts: 0, workers: [], waitTime, runTime, slowest };
   }
 }
