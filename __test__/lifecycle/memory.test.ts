@@ -1,0 +1,33 @@
+import { WorkerLostError } from 'manycore';
+import { describe, expect, test } from 'vitest';
+import { failure, makePool, numbers, ref, square, watch } from '../helpers.js';
+
+const exhaust = ref('death.mjs', 'exhaust');
+const resourceLimits = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 };
+
+describe('B36 out of memory', () => {
+  test('B36 that call rejects and says so; the pool goes on', async () => {
+    const pool = makePool({ processes: 1, resourceLimits });
+    const error = await failure(() => pool.apply(exhaust));
+    expect(error).toBeInstanceOf(WorkerLostError);
+    expect(error.reason).toMatch(/memory/);
+    expect(error.message).toMatch(/memory/);
+    expect(error.cause?.code).toBe('ERR_WORKER_OUT_OF_MEMORY');
+    expect(await pool.map(square, numbers(10))).toEqual(numbers(10).map(square));
+    expect(pool.stats().restarts).toBe(1);
+  });
+
+  test('B36 what waits behind it is run', async () => {
+    const pool = makePool({ processes: 1, resourceLimits });
+    const lost = watch(pool.apply(exhaust));
+    const calls = numbers(20).map((x) => pool.apply(square, [x]));
+    expect(await Promise.all(calls)).toEqual(numbers(20).map(square));
+    expect(lost.settled).toBe(1);
+  });
+
+  test('B36 a blocking call throws it', () => {
+    const pool = makePool({ processes: 1, resourceLimits });
+    expect(() => pool.applySync(exhaust)).toThrow(WorkerLostError);
+    expect(pool.applySync(square, [3])).toBe(9);
+  });
+});
