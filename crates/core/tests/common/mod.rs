@@ -13,12 +13,17 @@ pub mod program;
 pub mod rig;
 pub mod watchdog;
 
-pub use program::{Outcome, Task, each, runs};
+pub use program::{Outcome, each, runs};
 pub use rig::{Rig, Setup};
 
 /// `many` rounds of a stress test, or `few` where every step is interpreted.
 pub const fn rounds(many: u32, few: u32) -> u32 {
     if cfg!(miri) { few } else { many }
+}
+
+/// A short while of work; next to nothing where every step is interpreted.
+pub fn spin(turns: u32) {
+    (0..if cfg!(miri) { turns / 64 } else { turns }).for_each(|_| std::hint::spin_loop());
 }
 
 /// A generator of test numbers, the same in every run.
