@@ -1,5 +1,5 @@
 //! Every atomic of this crate comes from `sync.rs`: what bypassed it would be invisible to the models.
-#![cfg(not(loom))]
+#![cfg(not(any(loom, miri)))]
 
 use std::path::{Path, PathBuf};
 

@@ -1,13 +1,13 @@
 //! Single calls: each runs once, and nobody sleeps while one waits.
 
-use crate::common::{Outcome, Random, Rig, Setup, each, rounds};
+use crate::common::{Outcome, Random, Rig, Setup, each, rounds, spin};
 use manycore_core::blocks::Blocks;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 /// A task that counts its calls, and the count.
-fn counter() -> (Arc<AtomicU32>, crate::common::Task) {
+fn counter() -> (Arc<AtomicU32>, crate::common::program::Task) {
     let count = Arc::new(AtomicU32::new(0));
     let task = each({
         let count = count.clone();
@@ -20,7 +20,7 @@ fn counter() -> (Arc<AtomicU32>, crate::common::Task) {
 }
 
 fn every_call_runs_exactly_once(setup: Setup) {
-    let calls = rounds(30_000, 60);
+    let calls = rounds(30_000, 16);
     let (count, task) = counter();
     let rig = Rig::new(setup, [task]);
     (0..calls).for_each(|_| {
@@ -38,16 +38,19 @@ fn every_call_runs_exactly_once_with_an_event_loop() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn every_call_runs_exactly_once_with_a_blocking_owner() {
     every_call_runs_exactly_once(Setup { blocking: true, ..Setup::default() });
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn every_call_runs_exactly_once_without_searching() {
     every_call_runs_exactly_once(Setup { max_searching: 0, spin: Duration::ZERO, ..Setup::default() });
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn one_call_at_a_time_finds_sleeping_workers() {
     for (blocking, max_searching) in [(false, 0), (true, 1), (false, 2)] {
         let (count, task) = counter();
@@ -61,6 +64,7 @@ fn one_call_at_a_time_finds_sleeping_workers() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn stampede() {
     // Bursts from many threads at once, with pauses in which all workers fall asleep.
     let (submitters, bursts) = (4, rounds(150, 3));
@@ -68,7 +72,7 @@ fn stampede() {
     let rig = Rig::new(Setup::default(), [task]);
     let mut random = Random::new(5);
     for _ in 0..bursts {
-        let calls = 1 + random.below(40);
+        let calls = 1 + random.below(rounds(40, 4));
         let start = Barrier::new(submitters);
         std::thread::scope(|s| {
             for _ in 0..submitters {
@@ -100,10 +104,10 @@ fn calls_that_wait_for_each_other_get_a_worker_each() {
         });
         let rig = Rig::new(Setup { workers, max_searching, ..Setup::default() }, [task]);
         let mut random = Random::new(workers as u64);
-        for _ in 0..rounds(1500, 4) {
+        for _ in 0..rounds(1500, 1) {
             for _ in 0..workers {
                 rig.call(0);
-                (0..random.below(300)).for_each(|_| std::hint::spin_loop());
+                spin(random.below(300));
             }
             assert_eq!(rig.settle().len(), workers);
         }
@@ -112,7 +116,7 @@ fn calls_that_wait_for_each_other_get_a_worker_each() {
 
 #[test]
 fn a_cancelled_call_runs_or_is_reported_but_never_both() {
-    let calls = rounds(5000, 40);
+    let calls = rounds(5000, 20);
     let (count, task) = counter();
     let rig = Rig::new(Setup { workers: 2, ..Setup::default() }, [task]);
     let mut random = Random::new(9);
@@ -131,6 +135,7 @@ fn a_cancelled_call_runs_or_is_reported_but_never_both() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn a_call_cancelled_before_it_is_queued_never_runs() {
     let (count, task) = counter();
     let rig = Rig::new(Setup::default(), [task]);
@@ -158,7 +163,7 @@ fn results_in_blocks_become_the_owners_and_no_block_is_left_behind() {
     let owner = rig.owner.id();
     rig.call(0);
     rig.settle();
-    for _ in 0..rounds(600, 20) {
+    for _ in 0..rounds(600, 13) {
         let job = rig.call(0);
         let ended = rig.result(job);
         let block = rig.slot_word(job.slot, 40).load(SeqCst);

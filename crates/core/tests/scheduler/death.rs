@@ -1,6 +1,6 @@
 //! Workers that die, retire or are dismissed: what they held is accounted for exactly once, and the others go on.
 
-use crate::common::{Outcome, Random, Rig, Setup, each, rounds};
+use crate::common::{Outcome, Random, Rig, Setup, each, rounds, spin};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
@@ -13,7 +13,7 @@ fn unlucky(id: u32, index: u32, n: u32) -> bool {
 
 #[test]
 fn a_call_that_kills_its_worker_is_lost_and_all_others_run() {
-    let calls = rounds(1500, 40);
+    let calls = rounds(1500, 20);
     let task = each(|item| if unlucky(item.id, 0, 20) { Outcome::Die } else { Outcome::Done });
     let rig = Rig::new(Setup::default(), [task]);
     let jobs: Vec<_> = (0..calls).map(|_| rig.call(0)).collect();
@@ -27,7 +27,7 @@ fn a_call_that_kills_its_worker_is_lost_and_all_others_run() {
 
 #[test]
 fn a_death_inside_a_range_loses_the_running_item_only() {
-    let items = rounds(4000, 60);
+    let items = rounds(4000, 40);
     let ran: Arc<[AtomicU32]> = (0..items).map(|_| AtomicU32::new(0)).collect();
     let task = each({
         let ran = ran.clone();
@@ -51,6 +51,7 @@ fn a_death_inside_a_range_loses_the_running_item_only() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn results_that_were_not_published_are_made_again() {
     let items = rounds(3000, 60);
     let died: Arc<Mutex<HashSet<u32>>> = Arc::default();
@@ -79,12 +80,12 @@ fn results_that_were_not_published_are_made_again() {
 fn workers_killed_at_any_moment() {
     // Some die in their event loop (armed, rung, or with tasks that wait), some of a task; calls and ranges meanwhile.
     let task = each(|item| {
-        (0..item.index % 64).for_each(|_| std::hint::spin_loop());
+        spin(item.index % 64);
         if unlucky(item.id, item.index, 400) { Outcome::Die } else { Outcome::Done }
     });
     let rig = Rig::new(Setup { workers: 3, max_searching: 2, ..Setup::default() }, [task]);
     let mut random = Random::new(77);
-    for _ in 0..rounds(120, 4) {
+    for _ in 0..rounds(120, 2) {
         let mut jobs = Vec::new();
         for _ in 0..12 {
             match random.below(4) {
@@ -108,7 +109,7 @@ fn workers_killed_at_any_moment() {
 fn a_worker_that_dies_armed_and_rung_passes_the_ring_on() {
     let rig =
         Rig::new(Setup { workers: 2, replace: false, max_searching: 0, ..Setup::default() }, [each(|_| Outcome::Done)]);
-    for round in 0..rounds(600, 10) {
+    for round in 0..rounds(600, 3) {
         // Both sleep. One is killed while a call arrives; whichever is rung, the call is run.
         let victim = round as usize % 2;
         std::thread::scope(|s| {
@@ -122,6 +123,7 @@ fn a_worker_that_dies_armed_and_rung_passes_the_ring_on() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn the_seat_of_the_dead_is_used_again() {
     let task = each(|item| if item.id.is_multiple_of(2) { Outcome::Die } else { Outcome::Done });
     let rig = Rig::new(Setup { workers: 1, ..Setup::default() }, [task]);
@@ -132,6 +134,7 @@ fn the_seat_of_the_dead_is_used_again() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn the_last_worker_dies_and_its_jobs_wait_for_the_next() {
     let rig = Rig::new(
         Setup { workers: 1, replace: false, ..Setup::default() },
@@ -148,11 +151,12 @@ fn the_last_worker_dies_and_its_jobs_wait_for_the_next() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn a_death_while_others_steal() {
     // The dying worker has an open span and a deque; all others are hungry.
     let items = rounds(600, 40);
     let task = each(|item| {
-        (0..300).for_each(|_| std::hint::spin_loop());
+        spin(300);
         if item.index == 3 { Outcome::Die } else { Outcome::Done }
     });
     let rig = Rig::new(Setup { workers: 4, max_searching: 2, ..Setup::default() }, [task]);
@@ -168,7 +172,7 @@ fn a_death_while_others_steal() {
 
 #[test]
 fn workers_retire_after_their_last_task_and_are_replaced() {
-    let calls = rounds(1000, 30);
+    let calls = rounds(1000, 16);
     let per_worker: Arc<Mutex<Vec<u32>>> = Arc::default();
     let task = each({
         let contexts = per_worker.clone();
@@ -194,6 +198,7 @@ fn workers_retire_after_their_last_task_and_are_replaced() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn the_replacement_sits_before_the_retired_one_leaves() {
     let rig = Rig::new(
         Setup { workers: 1, spare: 1, max_tasks: 3, replace: false, ..Setup::default() },
@@ -219,6 +224,7 @@ fn the_replacement_sits_before_the_retired_one_leaves() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn a_retired_workers_span_is_taken_by_the_others() {
     // One worker may run few tasks and then leaves while it has an open span of many items.
     let items = rounds(900, 60);
@@ -234,6 +240,7 @@ fn a_retired_workers_span_is_taken_by_the_others() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn a_dismissed_worker_leaves_its_work_to_the_others() {
     let items = rounds(2000, 60);
     let rig = Rig::new(Setup { workers: 3, ..Setup::default() }, [each(|_| Outcome::Done)]);
@@ -252,7 +259,7 @@ fn a_dismissed_worker_leaves_its_work_to_the_others() {
 #[test]
 fn a_dismissed_worker_in_its_event_loop_leaves() {
     let rig = Rig::new(Setup { workers: 2, replace: false, ..Setup::default() }, [each(|_| Outcome::Done)]);
-    for round in 0..rounds(300, 6) {
+    for round in 0..rounds(300, 3) {
         let seat = round as usize % 2;
         std::thread::scope(|s| {
             s.spawn(|| rig.pool.dismiss(seat));
@@ -284,7 +291,7 @@ fn a_ring_taken_by_a_leaving_worker_reaches_another() {
     });
     let setup = Setup { workers: 3, lanes: 2, replace: false, spin: Duration::ZERO, ..Setup::default() };
     let rig = Rig::new(setup, [parked, meet]);
-    for _ in 0..rounds(300, 4) {
+    for _ in 0..rounds(300, 1) {
         open.store(0, SeqCst);
         looks.store(0, SeqCst);
         let parked = (0..3).map(|seat| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 /// A task that waits until `gate` has reached its call's number, and counts how many wait.
-fn gated(gate: &Arc<AtomicU32>, waiting: &Arc<AtomicU32>) -> crate::common::Task {
+fn gated(gate: &Arc<AtomicU32>, waiting: &Arc<AtomicU32>) -> crate::common::program::Task {
     let (gate, waiting) = (gate.clone(), waiting.clone());
     let seen = std::sync::Mutex::new(std::collections::HashSet::new());
     each(move |item| {
@@ -29,7 +29,7 @@ fn until(done: impl Fn() -> bool) {
 fn all_lanes_of_a_worker_fill_up_and_more_waits() {
     let (gate, waiting) = (Arc::default(), Arc::default());
     let rig = Rig::new(Setup { workers: 2, lanes: 4, ..Setup::default() }, [gated(&gate, &waiting)]);
-    for _ in 0..rounds(100, 3) {
+    for _ in 0..rounds(100, 1) {
         let jobs: Vec<_> = (0..12).map(|_| rig.call(0)).collect();
         until(|| waiting.load(SeqCst) == 8);
         gate.store(jobs[11].id, SeqCst);
@@ -40,6 +40,7 @@ fn all_lanes_of_a_worker_fill_up_and_more_waits() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn a_worker_with_a_free_lane_hears_of_new_calls() {
     // One worker, one task that waits, then calls one at a time: each finds the free lane.
     let (gate, waiting) = (Arc::default(), Arc::default());
@@ -66,7 +67,7 @@ fn tasks_end_in_another_order_than_they_began() {
     });
     let rig = Rig::new(Setup { workers: 2, lanes: 4, ..Setup::default() }, [task]);
     let mut random = Random::new(4);
-    for _ in 0..rounds(150, 4) {
+    for _ in 0..rounds(150, 1) {
         let job = rig.range(0, 8, 1);
         let mut order: Vec<usize> = (0..8).collect();
         while !order.is_empty() {
@@ -80,6 +81,7 @@ fn tasks_end_in_another_order_than_they_began() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn lanes_and_rings_at_the_same_time() {
     // Completions in one lane and rings for another meet in every order.
     let flips = Arc::new(AtomicU32::new(0));
@@ -116,7 +118,7 @@ fn lanes_and_rings_at_the_same_time() {
 fn a_death_loses_what_every_lane_ran() {
     let (gate, waiting) = (Arc::default(), Arc::default());
     let rig = Rig::new(Setup { workers: 1, lanes: 3, replace: false, ..Setup::default() }, [gated(&gate, &waiting)]);
-    for _ in 0..rounds(100, 3) {
+    for _ in 0..rounds(100, 1) {
         let range = rig.range(0, 2, 1);
         let call = rig.call(0);
         until(|| waiting.load(SeqCst) == 3);

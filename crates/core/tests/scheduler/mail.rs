@@ -1,6 +1,6 @@
 //! Calls for one worker only.
 
-use crate::common::{Outcome, Random, Rig, Setup, each, rounds};
+use crate::common::{Outcome, Random, Rig, Setup, each, rounds, spin};
 use manycore_core::pool::SubmitError;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -15,7 +15,7 @@ fn mail_is_run_by_its_addressee() {
     };
     (0..3).for_each(ready);
     rig.settle();
-    for _ in 0..rounds(2000, 20) {
+    for _ in 0..rounds(2000, 3) {
         let mailed: Vec<_> = (0..random.below(6) + 1)
             .map(|_| {
                 let seat = random.below(3);
@@ -45,13 +45,13 @@ fn mail_for_nobody_is_refused() {
 fn mail_to_a_dying_worker_is_run_lost_or_refused() {
     let rig = Rig::new(Setup { workers: 1, ..Setup::default() }, [each(|_| Outcome::Done)]);
     let (mut done, mut lost) = (0, 0);
-    for _ in 0..rounds(400, 8) {
+    for _ in 0..rounds(400, 2) {
         let over = AtomicBool::new(false);
         std::thread::scope(|s| {
             s.spawn(|| {
                 while !over.load(SeqCst) {
                     let _ = rig.mail(0, 0);
-                    (0..200).for_each(|_| std::hint::spin_loop());
+                    spin(200);
                 }
             });
             rig.kill(0);

@@ -1,18 +1,15 @@
 //! The end of a pool, at the worst of moments: dropping the rig waits for every worker's thread.
 
-use crate::common::{Outcome, Random, Rig, Setup, each, rounds};
+use crate::common::{Outcome, Random, Rig, Setup, each, rounds, spin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-fn spin(turns: u32) {
-    (0..turns).for_each(|_| std::hint::spin_loop());
-}
-
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn a_pool_that_never_worked_stops() {
     for workers in [0, 1, 4] {
         for max_searching in [0, 1, 4] {
-            for _ in 0..rounds(50, 2) {
+            for _ in 0..rounds(50, 1) {
                 drop(Rig::new(Setup { workers, max_searching, ..Setup::default() }, [each(|_| Outcome::Done)]));
             }
         }
@@ -22,7 +19,7 @@ fn a_pool_that_never_worked_stops() {
 #[test]
 fn stop_while_workers_fall_asleep() {
     let mut random = Random::new(1);
-    for _ in 0..rounds(300, 4) {
+    for _ in 0..rounds(300, 2) {
         let rig = Rig::new(Setup { workers: 2, max_searching: 1, ..Setup::default() }, [each(|_| Outcome::Done)]);
         rig.call(0);
         rig.settle();
@@ -32,6 +29,7 @@ fn stop_while_workers_fall_asleep() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn stop_while_jobs_are_submitted() {
     let mut random = Random::new(3);
     for _ in 0..rounds(150, 3) {
@@ -76,9 +74,9 @@ fn stop_while_jobs_are_submitted() {
 
 #[test]
 fn workers_leave_while_others_steal_from_them() {
-    let items = rounds(5000, 80);
+    let items = rounds(5000, 40);
     let mut random = Random::new(12);
-    for _ in 0..rounds(60, 3) {
+    for _ in 0..rounds(60, 1) {
         let task = each(|item| {
             spin(item.index % 100);
             Outcome::Done
@@ -104,7 +102,7 @@ fn workers_leave_while_others_steal_from_them() {
 #[test]
 fn stop_with_tasks_that_wait_ends_when_they_do() {
     let open = Arc::new(AtomicU32::new(0));
-    for _ in 0..rounds(50, 2) {
+    for _ in 0..rounds(50, 1) {
         open.store(0, SeqCst);
         let rig = Rig::new(Setup { workers: 2, lanes: 2, ..Setup::default() }, {
             let open = open.clone();
