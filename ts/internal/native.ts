@@ -19,7 +19,8 @@ export interface Native {
   drainInto(offset: number): void;
   drain(max: number): number;
   resumeLater(): void;
-  wait(spinUs: number, timeoutUs: number): boolean;
+  wait(spinUs: number, timeoutUs: number): number;
+  countInterrupts(): number;
   counters(pool: number, worker: number): number[];
   bucketStarts(): number[];
   nowUs(): number;

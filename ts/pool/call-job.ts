@@ -15,11 +15,13 @@ import {
 } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
+import { tidy } from '../internal/numbers.js';
 import type { Luggage } from './attachments.js';
 import type { Core } from './core.js';
 import type { Job } from './job.js';
 import type { Transferable } from './options.js';
 import { type Consequence, consequence, type Policy } from './policy.js';
+import { offAbort, onAbort } from './signals.js';
 
 /** The bits of a slot's kind word that say how many tasks of its kind a worker may have in flight. */
 const CONCURRENCY_SHIFT = 20;
@@ -72,7 +74,7 @@ export class CallJob implements Job {
     }
     core.began(1);
     if (this.policy !== undefined) core.watch(this.policy);
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    onAbort(signal, this.#onAbort);
     try {
       if (core.open && core.slots.take(this) !== 0) {
         this.#write(fn, args, transfer);
@@ -108,6 +110,7 @@ export class CallJob implements Job {
   refuse(error: unknown): void {
     if (this.#settled) return;
     this.#unqueue();
+    this.#core.stopLanes(this.slot, Number.POSITIVE_INFINITY);
     this.#settle();
     this.#reject(error);
   }
@@ -127,9 +130,7 @@ export class CallJob implements Job {
   abort(reason: unknown): void {
     if (this.#settled) return;
     this.#unqueue();
-    for (const { worker, lane } of this.slot === 0 ? [] : [...this.#core.lanesOf(this.slot)]) {
-      this.#core.stopLane(worker, lane, this.policy?.grace ?? this.#core.options.grace);
-    }
+    this.#core.stopLanes(this.slot, this.policy?.grace ?? this.#core.options.grace);
     this.#fail(reason);
   }
 
@@ -150,7 +151,7 @@ export class CallJob implements Job {
     } else if (this.#again !== undefined) {
       this.#retry(this.#again);
     } else if (tag === Result.number) {
-      const value = memory.f64[(at + Slot.number) >>> 1];
+      const value = tidy(memory.f64[(at + Slot.number) >>> 1]);
       this.#core.release(this.slot);
       this.#succeed(value);
     } else if (tag === Result.none) {
@@ -330,7 +331,7 @@ export class CallJob implements Job {
     this.#settled = true;
     if (this.policy !== undefined) {
       this.#core.unwatch(this.policy);
-      this.policy.signal?.removeEventListener('abort', this.#onAbort);
+      offAbort(this.policy.signal, this.#onAbort);
     }
     this.#core.finished(1);
   }

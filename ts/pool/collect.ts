@@ -1,3 +1,5 @@
+import { expected } from '../internal/describe.js';
+import { tidy } from '../internal/numbers.js';
 import type { Items } from './range-input.js';
 import { isNumberArray } from './range-input.js';
 import type { RangeSink } from './range-job.js';
@@ -30,7 +32,7 @@ export class Collector implements RangeSink {
   numbers(start: number, count: number, numbers: Float64Array, at: number): void {
     const out = this.#out;
     if (this.#settled) {
-      for (let i = 0; i < count; i++) out[start + i] = { status: 'fulfilled', value: numbers[at + i] };
+      for (let i = 0; i < count; i++) out[start + i] = { status: 'fulfilled', value: tidy(numbers[at + i]) };
     } else if (Array.isArray(out)) {
       copy(out, start, count, numbers, at);
     } else if (isNumberArray(out)) {
@@ -98,10 +100,10 @@ function sameKind(items: TypedOut & ArrayBufferView): TypedOut {
 
 function wrongKind(out: TypedOut, value: unknown, index: number): TypeError {
   const { name } = out.constructor;
-  return new TypeError(`Result ${index} is no number for a ${name}: got \`${String(value)}\` (${typeof value})`);
+  return new TypeError(expected(`result ${index}`, `a number for a ${name}`, value));
 }
 
-/** A loop of its own: the compiler learns that it stores doubles. */
+/** A loop of its own: the compiler learns what it stores. */
 function copy(out: unknown[], start: number, count: number, numbers: Float64Array, at: number): void {
-  for (let i = 0; i < count; i++) out[start + i] = numbers[at + i];
+  for (let i = 0; i < count; i++) out[start + i] = tidy(numbers[at + i]);
 }

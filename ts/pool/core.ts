@@ -21,7 +21,7 @@ import { Backlog } from './backlog.js';
 import { CallJob, flagsOf } from './call-job.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
 import { inbox, type Recipient } from './inbox.js';
-import { unwatchInterrupts, watchInterrupts } from './interrupts.js';
+import { checkInterrupts, unwatchInterrupts, watchInterrupts } from './interrupts.js';
 import type { Job, Waiting } from './job.js';
 import type { TaskOptions } from './options.js';
 import { defaultPolicy, type Policy, policyOf } from './policy.js';
@@ -429,14 +429,14 @@ export class Core implements Engine, Recipient, WorkersHost {
     if (resultBlock !== 0) native.free(resultBlock);
   }
 
-  /** Blocks until `done()`; time limits, deaths and messages are looked after meanwhile. */
+  /** Blocks until `done()`; time limits, deaths, messages and Ctrl+C are looked after meanwhile. */
   waitFor(done: () => boolean): void {
     const outer = this.blocking;
     this.blocking = true;
     try {
       while (!done()) {
         this.flush();
-        inbox.wait(OWNER_SPIN_US, Math.min(SLICE_MS, this.agenda.next()));
+        checkInterrupts(inbox.wait(OWNER_SPIN_US, Math.min(SLICE_MS, this.agenda.next())));
         if (done()) return;
         this.agenda.poll();
         this.workers.poll();
@@ -447,6 +447,12 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   // ------------------------------------------------------------------------------------- stopping tasks
+
+  /** `stopLane` for every lane that runs the job in `slot`. */
+  stopLanes(slot: number, grace: number): void {
+    if (slot === 0 || !this.running) return;
+    for (const { worker, lane } of [...this.lanesOf(slot)]) this.stopLane(worker, lane, grace);
+  }
 
   /** A job with this policy is pending: its time limit is looked after. */
   watch(policy: Policy): void {
@@ -467,13 +473,17 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   /**
    * Tells the task in a lane that nobody wants it any more. If it still runs after `grace` milliseconds, its worker is
-   * replaced, unless that worker's event loop is alive and has other tasks.
+   * replaced, unless that worker's event loop is alive and has other tasks. With Infinity, telling is all.
    */
   stopLane(worker: WorkerHandle, lane: number, grace: number): void {
     const { u32 } = memory;
     const slot = u32[lane + Lane.slot];
     const claim = u32[lane + Lane.claim];
     u32[lane + Lane.unwanted] = claim;
+    if (grace === Number.POSITIVE_INFINITY) {
+      native.nudge(this.id, worker.seat);
+      return;
+    }
     const look = (after: number) => {
       const beat = worker.beat;
       native.nudge(this.id, worker.seat);
@@ -593,8 +603,10 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   initializerFailed(encoded: Uint8Array): void {
-    const bytes = Buffer.from(encoded);
-    const view = { u8: bytes, dv: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+    // A buffer of its own: what is decoded may be read in place.
+    const bytes = Buffer.allocUnsafeSlow(encoded.length);
+    bytes.set(encoded);
+    const view = { u8: bytes, dv: new DataView(bytes.buffer) };
     const error = this.decoder.decodeOne(view, 0, bytes.length) as Error;
     const same = () => error;
     void this.end(same, same);

@@ -8,7 +8,7 @@ import type { PoolStats, WorkerInfo } from './stats.js';
 export interface Running {
   /** Ends it with `reason`; tasks that run are stopped. */
   abort(reason: unknown): void;
-  /** Ends it with `error`, and forgets the tasks that have not started. Those that run are left alone. */
+  /** Ends it with `error`, and forgets the tasks that have not started. Those that run are told, and left alone. */
   refuse(error: unknown): void;
 }
 

@@ -2,8 +2,11 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { expected } from '../internal/describe.js';
 import { TimeoutError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
+import { tidy } from '../internal/numbers.js';
+import { detachListed } from './detach.js';
 import type { Engine, Running } from './engine.js';
 import type { TaskOptions } from './options.js';
+import { offAbort, onAbort } from './signals.js';
 
 /** Where items come from. */
 export type Source<T> = Iterable<T> | AsyncIterable<T>;
@@ -79,7 +82,7 @@ export class Imap implements ImapIterator<unknown> {
     this.#release = engine.hold((error) => this.#stop({ error }));
     const { signal } = plan.options;
     if (signal?.aborted) this.#stop({ error: signal.reason });
-    else signal?.addEventListener('abort', this.#onAbort, { once: true });
+    else onAbort(signal, this.#onAbort);
     this.#pull();
   }
 
@@ -209,10 +212,11 @@ export class Imap implements ImapIterator<unknown> {
         star ? argumentsOf(item, index) : [item],
         (value) => settle({ ok: true, value }),
         (error) => settle({ ok: false, error }),
-        { ...options, signal: undefined },
+        { ...options, signal: undefined, transfer: undefined },
         index,
       );
       if (running !== undefined) this.#running.add(running);
+      detachListed(item, options.transfer);
     } catch (error) {
       settle({ ok: false, error });
     }
@@ -236,10 +240,11 @@ export class Imap implements ImapIterator<unknown> {
         fn,
         rows,
         star,
-        { ...options, signal: undefined, chunkSize: items.length },
+        { ...options, signal: undefined, transfer: undefined, chunkSize: items.length },
         {
           numbers: (start, count, numbers, at) => {
-            for (let i = 0; i < count; i++) this.#settled(first + start + i, { ok: true, value: numbers[at + i] });
+            for (let i = 0; i < count; i++)
+              this.#settled(first + start + i, { ok: true, value: tidy(numbers[at + i]) });
           },
           value: (index, value) => this.#settled(first + index, { ok: true, value }),
           error: (index, error) => this.#settled(first + index, { ok: false, error }),
@@ -249,6 +254,7 @@ export class Imap implements ImapIterator<unknown> {
         first,
       );
       if (running !== undefined) this.#running.add(running);
+      for (const item of items) detachListed(item, options.transfer);
     } catch (error) {
       failAll(error);
     }
@@ -353,7 +359,7 @@ export class Imap implements ImapIterator<unknown> {
   }
 
   #leave(): void {
-    this.#plan.options.signal?.removeEventListener('abort', this.#onAbort);
+    offAbort(this.#plan.options.signal, this.#onAbort);
     this.#release();
   }
 }

@@ -55,10 +55,14 @@ class Inbox {
     if (--this.#pending === 0) this.#alive.unref();
   }
 
-  /** Waits for records in the calling thread, at most `ms` milliseconds, and hands them out. */
-  wait(spinUs: number, ms: number): void {
-    native.wait(spinUs, Math.max(0, ms) * 1000);
+  /**
+   * Waits for records in the calling thread, at most `ms` milliseconds, and hands them out. Answers how many Ctrl+Cs
+   * came so far.
+   */
+  wait(spinUs: number, ms: number): number {
+    const interrupts = native.wait(spinUs, Math.max(0, ms) * 1000);
     this.drain(Number.POSITIVE_INFINITY);
+    return interrupts;
   }
 
   /** Hands out what is there, for `ms` milliseconds at most. */

@@ -7,6 +7,7 @@ import type { InlineInputs } from './inline-inputs.js';
 import type { Queued } from './inline-queue.js';
 import { type Consequence, consequence, type Policy } from './policy.js';
 import type { RangeSink } from './range-job.js';
+import { offAbort, onAbort } from './signals.js';
 import type { SlowTask } from './stats.js';
 
 /** Who gets a call's results, one by one. */
@@ -54,7 +55,7 @@ export class InlineCall implements Running, Queued {
     this.#policy = plan.policy;
     this.#sink = plan.sink;
     this.#unsettled = plan.inputs.count;
-    this.#policy?.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    onAbort(this.#policy?.signal, this.#onAbort);
   }
 
   get timeout(): number {
@@ -203,7 +204,7 @@ export class InlineCall implements Running, Queued {
 
   #end(): void {
     this.#ended = true;
-    this.#policy?.signal?.removeEventListener('abort', this.#onAbort);
+    offAbort(this.#policy?.signal, this.#onAbort);
     this.engine.forget(this);
   }
 }

@@ -11,6 +11,7 @@ import { Range } from '../range.js';
 import { AsyncResult, limited } from './async-result.js';
 import { Collector } from './collect.js';
 import { Core } from './core.js';
+import { detach } from './detach.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
 import { argumentsOf, Imap, type ImapIterator, type Source } from './imap.js';
 import { InlineEngine } from './inline.js';
@@ -177,7 +178,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options?: TaskOptions | number,
   ): Promise<V>;
   map<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): Promise<Outcome<R>[]>;
-  map(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): Promise<unknown> {
+  map(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): Promise<unknown> {
     return promise(this.#map(fn, items, options, false, 'map'));
   }
 
@@ -215,7 +216,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Source<Readonly<A>>,
     options?: TaskOptions | number,
   ): Promise<Outcome<R>[]>;
-  starmap(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): Promise<unknown> {
+  starmap(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): Promise<unknown> {
     return promise(this.#map(fn, items, options, true, 'starmap'));
   }
 
@@ -251,8 +252,6 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     mustBeFunction(fn);
     mustBeSource(source, method.endsWith('Sync'));
     this.#mustRun();
-    if (options.transfer !== undefined)
-      throw new TypeError(`Option \`transfer\` is for \`apply\`, not for \`${method}\``);
     const items = listOf(source) ?? (method.endsWith('Sync') ? Array.from(source as Iterable<unknown>) : undefined);
     if (items === undefined) return (resolve, reject) => this.#mapSource(fn, source, options, star, resolve, reject);
     return (resolve, reject) => this.#mapList(fn, items, options, star, resolve, reject);
@@ -276,6 +275,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     }
     const rows = star ? Array.from(items, argumentsOf) : items;
     const running = this.#engine.range(fn, rows, star, observer.options, collector);
+    for (const buffer of options.transfer ?? []) detach(buffer);
     if (options.failFast === true) collector.failFast = (error) => running?.refuse(error);
     return running;
   }
@@ -316,7 +316,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options: Settled<TaskOptions>,
   ): ImapIterator<PromiseSettledResult<Outcome<R>>>;
   imap<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): ImapIterator<Outcome<R>>;
-  imap(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): ImapIterator<unknown> {
+  imap(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): ImapIterator<unknown> {
     return this.#startImap(fn, items, options, false, true, 'imap');
   }
 
@@ -327,7 +327,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options: Settled<TaskOptions>,
   ): ImapIterator<PromiseSettledResult<Outcome<R>>>;
   imapUnordered<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): ImapIterator<Outcome<R>>;
-  imapUnordered(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): ImapIterator<unknown> {
+  imapUnordered(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): ImapIterator<unknown> {
     return this.#startImap(fn, items, options, false, false, 'imapUnordered');
   }
 
@@ -342,7 +342,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Source<Readonly<A>>,
     options?: TaskOptions | number,
   ): ImapIterator<Outcome<R>>;
-  istarmap(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): ImapIterator<unknown> {
+  istarmap(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): ImapIterator<unknown> {
     return this.#startImap(fn, items, options, true, true, 'istarmap');
   }
 
@@ -357,7 +357,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Source<Readonly<A>>,
     options?: TaskOptions | number,
   ): ImapIterator<Outcome<R>>;
-  istarmapUnordered(fn: AnyFunction, items: Source<any>, options?: TaskOptions | number): ImapIterator<unknown> {
+  istarmapUnordered(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): ImapIterator<unknown> {
     return this.#startImap(fn, items, options, true, false, 'istarmapUnordered');
   }
 

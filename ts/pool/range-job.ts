@@ -3,11 +3,13 @@ import { TimeoutError } from '../internal/errors.js';
 import { Flag, Kind, Part, payloadOf, Record, Result, SLOT_WORDS, Slot, State } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
+import { tidy } from '../internal/numbers.js';
 import { flagsOf, reported } from './call-job.js';
 import type { Core } from './core.js';
 import type { Job } from './job.js';
 import { consequence, type Policy } from './policy.js';
 import { freeInput, type RangeInput, writeView } from './range-input.js';
+import { offAbort, onAbort } from './signals.js';
 
 /** Who gets the results of a range, item by item, in the order in which they come. */
 export interface RangeSink {
@@ -74,7 +76,7 @@ export class RangeJob {
     }
     core.calls.add(this);
     if (this.policy !== undefined) core.watch(this.policy);
-    this.policy?.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    onAbort(this.policy?.signal, this.#onAbort);
     this.#startSlot(0, this.#items, 1, this.#items);
   }
 
@@ -86,17 +88,17 @@ export class RangeJob {
   /** Ends the call with an error; tasks that run are stopped, and killed after the grace period. */
   abort(error: unknown): void {
     if (this.#ended) return;
-    for (const slot of this.#slots) {
-      if (slot.slot === 0) continue;
-      for (const { worker, lane } of [...this.core.lanesOf(slot.slot)]) {
-        this.core.stopLane(worker, lane, this.policy?.grace ?? this.core.options.grace);
-      }
-    }
-    this.refuse(error);
+    for (const { slot } of this.#slots) this.core.stopLanes(slot, this.policy?.grace ?? this.core.options.grace);
+    this.#giveUp(error);
   }
 
   refuse(error: unknown): void {
     if (this.#ended) return;
+    for (const { slot } of this.#slots) this.core.stopLanes(slot, Number.POSITIVE_INFINITY);
+    this.#giveUp(error);
+  }
+
+  #giveUp(error: unknown): void {
     this.drop();
     this.#end();
     this.#sink.failed(error);
@@ -124,11 +126,11 @@ export class RangeJob {
     const values = tag === Part.column ? undefined : this.#decode(block, bytes, count);
     for (let i = 0; i < count && !this.#ended; i++) {
       const index = start + i;
-      if (late !== undefined && late.has(index)) {
+      if (late?.has(index)) {
         this.#attemptOver(index);
         continue;
       }
-      const value = values === undefined ? memory.f64[payloadOf(this.#column) / 8 + index] : values[i];
+      const value = values === undefined ? tidy(memory.f64[payloadOf(this.#column) / 8 + index]) : values[i];
       if (value instanceof Thrown) this.#failed(index, value.error);
       else this.#succeeded(index, value);
     }
@@ -275,7 +277,7 @@ export class RangeJob {
     this.#ended = true;
     if (this.policy !== undefined) this.core.unwatch(this.policy);
     this.core.calls.delete(this);
-    this.policy?.signal?.removeEventListener('abort', this.#onAbort);
+    offAbort(this.policy?.signal, this.#onAbort);
     if (this.#unsettled > 0) this.core.finished(this.#unsettled);
     this.#unsettled = 0;
     this.#maybeFree();

@@ -1,6 +1,7 @@
 import type { Decoder } from '../internal/codec/index.js';
 import { ARGS_MASK, Args, PAYLOAD_START, payloadOf, SLOT_BYTES, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
+import { tidy } from '../internal/numbers.js';
 
 /** Reads the arguments of calls and the items of ranges. */
 export class Inputs {
@@ -48,7 +49,7 @@ export class Inputs {
   item(slot: number, index: number): unknown {
     const at = slot * SLOT_WORDS;
     const numbers = this.numbers(slot, index + 1);
-    if (numbers !== undefined) return numbers.items[numbers.at + index];
+    if (numbers !== undefined) return tidy(numbers.items[numbers.at + index]);
     const size = memory.u32[at + Slot.pageSize];
     const number = Math.floor(index / size);
     const call = memory.u32[at + Slot.call];

@@ -15,6 +15,7 @@ import {
 } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
+import { tidy } from '../internal/numbers.js';
 import type { Inputs } from './inputs.js';
 import type { Output } from './output.js';
 import { columnOf, type Results } from './results.js';
@@ -232,7 +233,7 @@ export class Loop {
     const { fn } = runner;
     switch (kind & ARGS_MASK) {
       case Args.number:
-        return fn(memory.f64[(slot * SLOT_WORDS + Slot.number) >>> 1]);
+        return fn(tidy(memory.f64[(slot * SLOT_WORDS + Slot.number) >>> 1]));
       case Args.none:
         return fn();
       default:

@@ -4,6 +4,7 @@ import { load, resolveTask } from '../internal/functions/load.js';
 import { SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
+import { tidy } from '../internal/numbers.js';
 
 /** Where a column loop stopped before the end: at an item whose result is no number. */
 export interface Stop {
@@ -30,12 +31,15 @@ export type ColumnLoop = (
   stop: Stop,
 ) => boolean;
 
+/** The numbers are tidied as `tidy` does it. */
 const LOOP = `'use strict';
 return function columnLoop(fn, input, inAt, output, outAt, from, to, words, currentAt, publishedAt, stop) {
   let published = 0;
   for (let i = from; i < to; i++) {
     words[currentAt] = i;
-    const value = fn(input[inAt + i]);
+    const item = input[inAt + i];
+    const integer = item | 0;
+    const value = fn(integer === item && (integer !== 0 || 1 / item > 0) ? integer : item);
     if (typeof value !== 'number') {
       stop.index = i;
       stop.value = value;
@@ -88,7 +92,7 @@ const sharedLoop: ColumnLoop = (fn, input, inAt, output, outAt, from, to, words,
   let published = 0;
   for (let i = from; i < to; i++) {
     words[currentAt] = i;
-    const value = fn(input[inAt + i]) as unknown;
+    const value = fn(tidy(input[inAt + i])) as unknown;
     if (typeof value !== 'number') {
       stop.index = i;
       stop.value = value;

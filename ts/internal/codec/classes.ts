@@ -11,7 +11,8 @@ interface Registry {
 /** One per isolate, whatever the number of copies of this module: a worker's program has a copy of its own. */
 const key = Symbol.for('manycore.classes');
 const scope = globalThis as { [key]?: Registry };
-if (scope[key] === undefined) Object.defineProperty(scope, key, { value: { byName: new Map(), byPrototype: new Map() } });
+if (scope[key] === undefined)
+  Object.defineProperty(scope, key, { value: { byName: new Map(), byPrototype: new Map() } });
 const { byName, byPrototype } = scope[key] as Registry;
 
 /** Options of {@link registerClass}. */

@@ -421,6 +421,7 @@ impl Worker {
             let index = job.range()?;
             let range = pool.ranges.get(index)?;
             if let Some(part) = range.take_part() {
+                self.note_wait(&job, now);
                 self.open(index, range, part);
             }
             return None;
@@ -430,10 +431,17 @@ impl Worker {
             self.send(Kind::Cancelled, slot, [0; 5]);
             return None;
         }
-        let waited = ((now / 1000) as u32).wrapping_sub(job.queued_at().load(Ordering::Relaxed));
-        self.counters.wait_time.record(u64::from(waited).min(u64::from(u32::MAX / 2)) * 1000, 1);
+        self.note_wait(&job, now);
         self.hold(lane, slot, 0..1, now);
         Some(slot)
+    }
+
+    /// Counts how long a job waited in a queue.
+    fn note_wait(&self, job: &Slot<'_>, now: u64) {
+        let waited = ((now / 1000) as u32).wrapping_sub(job.queued_at().load(Ordering::Relaxed));
+        // Queued after `now` was read: it did not wait.
+        let waited = if waited > u32::MAX / 2 { 0 } else { waited };
+        self.counters.wait_time.record(u64::from(waited) * 1000, 1);
     }
 
     fn open(&self, index: usize, range: &OpenRange, part: Range<u32>) {
