@@ -3,6 +3,7 @@
 use crate::environment::{registry, with, with_pool};
 use manycore_core::pool::{PoolOptions, SubmitError};
 use manycore_core::stats::Histogram;
+use manycore_os::interrupt;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Error, Result};
 use napi_derive::napi;
 use std::sync::atomic::Ordering::Relaxed;
@@ -159,11 +160,20 @@ pub fn resume_later() -> Result<()> {
     })
 }
 
-/// Blocks until there is a record: spins, then sleeps, `timeout_us` at most. `drain` must follow.
+/// Blocks until there is a record: spins, then sleeps, `timeout_us` at most; a signal ends the sleep. `drain` must
+/// follow. Answers how many Ctrl+Cs were counted so far.
 #[napi(catch_unwind)]
-pub fn wait(spin_us: u32, timeout_us: u32) -> Result<bool> {
+pub fn wait(spin_us: u32, timeout_us: u32) -> Result<u32> {
     let context = with(|environment| Ok(environment.context.clone()))?;
-    Ok(context.wait(Duration::from_micros(spin_us.into()), Duration::from_micros(timeout_us.into())))
+    context.wait(Duration::from_micros(spin_us.into()), Duration::from_micros(timeout_us.into()));
+    Ok(interrupt::counted())
+}
+
+/// Has Ctrl+Cs counted from here on, if somebody listens for them; answers how many were so far.
+#[napi(catch_unwind)]
+pub fn count_interrupts() -> u32 {
+    interrupt::count();
+    interrupt::counted()
 }
 
 /// What the worker on a seat did: tasks, stolen, working ns, waiting ns; then the histograms of run and wait times;

@@ -2,12 +2,16 @@
 //!
 //! One file per system: [`Mapping`] (reserved address space that is committed piece by piece), [`futex`] (wait on
 //! and wake a 32-bit word that may lie in memory shared with other processes) and [`write_all`] (bytes to a file
-//! descriptor as a whole). Nothing here knows what the memory or the words mean.
+//! descriptor as a whole). Nothing here knows what the memory or the words mean. `interrupt` counts Ctrl+Cs.
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub use linux::{Mapping, futex, memory_limit, write_all};
+
+/// Not interpreted: miri knows no signals.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod interrupt;
 
 #[cfg(miri)]
 mod interpreted;
