@@ -9,8 +9,7 @@ const WasmModule = (globalThis as unknown as { WebAssembly: { Module: new () => 
 export type ToWorker =
   | { readonly share: number; readonly value: unknown }
   | { readonly drop: number }
-  | { readonly parcel: MessagePort }
-  | { readonly leave: true };
+  | { readonly parcel: MessagePort };
 
 /** What came with one message and is not in its bytes. */
 export interface Luggage {

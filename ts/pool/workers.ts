@@ -241,8 +241,6 @@ export class Workers {
     if (worker.farewell !== undefined) return;
     worker.farewell = 'dismissed';
     native.dismiss(this.#host.id, worker.seat);
-    // One that has not sat down yet finds out by its port.
-    worker.port.postMessage({ leave: true });
   }
 
   /** Ends a worker's thread, whatever it does. */

@@ -12,15 +12,13 @@ export class WorkerAttachments implements Hooks {
   readonly #base: number;
   readonly #shared = new Map<number, unknown>();
   readonly #moved = new Map<number, unknown>();
-  readonly #onLeave: () => void;
   #next = 0;
   #packed: Array<[number, unknown]> = [];
 
-  constructor(port: MessagePort, seat: number, onLeave: () => void) {
+  constructor(port: MessagePort, seat: number) {
     this.#port = port;
     // The owner finds the worker by the upper bits of an id.
     this.#base = (seat + 1) << 20;
-    this.#onLeave = onLeave;
   }
 
   attach(value: object): number {
@@ -73,8 +71,7 @@ export class WorkerAttachments implements Hooks {
   message(message: ToWorker): void {
     if ('share' in message) this.#shared.set(message.share, message.value);
     else if ('drop' in message) this.#shared.delete(message.drop);
-    else if ('parcel' in message) unpack(message.parcel, this.#moved);
-    else this.#onLeave();
+    else unpack(message.parcel, this.#moved);
   }
 
   #receive(): void {

@@ -66,12 +66,6 @@ export class Loop {
     this.#pump(Advance.turned);
   }
 
-  /** Takes no more work, and leaves as soon as nothing is in flight. */
-  leaveSoon(): void {
-    this.#leaving = true;
-    if (this.#inFlight === 0) this.#parts.leave();
-  }
-
   /** The thread ends in the middle of claims: what they have is not lost with it. */
   rescue(): void {
     for (const lane of this.#lanes) {
@@ -91,7 +85,7 @@ export class Loop {
         this.#rest(slot);
         return;
       }
-      this.#work(lane, slot);
+      if (this.#work(lane, slot)) return;
     }
   }
 
@@ -105,7 +99,8 @@ export class Loop {
         this.turn();
       });
     } else if (answer === Advance.leave) {
-      this.leaveSoon();
+      this.#leaving = true;
+      if (this.#inFlight === 0) this.#parts.leave();
     } else {
       this.#parts.inputs.forget();
     }
@@ -120,8 +115,8 @@ export class Loop {
     return lane;
   }
 
-  /** Runs the job in `lane`, and those that follow, until one is asynchronous or there are none. */
-  #work(lane: number, first: number): void {
+  /** Runs the job in `lane`, and those that follow, until one is asynchronous (false) or there are none (true). */
+  #work(lane: number, first: number): boolean {
     let slot = first;
     while (this.#run(lane, slot)) {
       this.#parts.output.flush();
@@ -129,10 +124,11 @@ export class Loop {
       if (slot < 0) {
         this.#free.push(lane);
         this.#rest(slot);
-        return;
+        return true;
       }
     }
     this.#inFlight++;
+    return false;
   }
 
   /** An asynchronous task has settled; its result is in place. */
@@ -143,8 +139,7 @@ export class Loop {
     const next = this.#inFlight < this.#limit && !this.#leaving && !this.#yielding ? Advance.take : 0;
     const slot = native.advance(lane, Advance.complete | next);
     if (slot >= 0) {
-      this.#work(lane, slot);
-      if (this.#inFlight < this.#limit) this.#pump(0);
+      if (!this.#work(lane, slot)) this.#pump(0);
       return;
     }
     this.#free.push(lane);

@@ -22,7 +22,6 @@ const { port, control, seat, pool } = setup;
 
 useNative(createRequire(__filename)(setup.addon), setup.addon);
 let loop: Loop | undefined;
-let dismissed = false;
 attach(() => loop?.turn());
 native.sit(pool, seat, control);
 process.on('exit', (code) => {
@@ -31,10 +30,7 @@ process.on('exit', (code) => {
   memory.u32[control / 4 + Control.exited] = 1;
 });
 
-const attachments = new WorkerAttachments(port, seat, () => {
-  dismissed = true;
-  loop?.leaveSoon();
-});
+const attachments = new WorkerAttachments(port, seat);
 const encoder = new Encoder(attachments);
 encoder.label = 'result';
 const decoder = new Decoder(attachments);
@@ -70,8 +66,7 @@ async function start(): Promise<void> {
     leave: () => process.exit(0),
   });
   tell({ ready: { initMs: performance.now() - began } });
-  if (dismissed) loop.leaveSoon();
-  else loop.turn();
+  loop.turn();
 }
 
 async function initialize({ fn, block, bytes }: NonNullable<WorkerSetup['initializer']>): Promise<void> {
