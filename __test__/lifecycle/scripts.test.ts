@@ -86,6 +86,17 @@ describe.skipIf(process.platform === 'win32')('Ctrl+C', () => {
     expect([code, signal]).toEqual([130, null]);
   });
 
+  test('it reaches a blocking call', async () => {
+    const script = startScript('interrupted.mjs', ['sync']);
+    await script.printed('busy\n');
+    script.signal('SIGINT');
+    const { code, signal, stdout } = await script.finished;
+    expect(stdout).toBe(
+      'busy\nsync InterruptedError ERR_MANYCORE_INTERRUPTED\nfinally began\nfinally ended\nexit 130\n',
+    );
+    expect([code, signal]).toEqual([130, null]);
+  });
+
   test('the second kills', async () => {
     const script = startScript('interrupted.mjs', ['stubborn']);
     await script.printed('busy\n');

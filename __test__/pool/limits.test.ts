@@ -213,6 +213,19 @@ describe('calls made from callbacks', () => {
     expect(pool.stats().restarts).toBe(0);
   });
 
+  test('transfer in map and imap', async () => {
+    const pool = makePool(2);
+    const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
+    const arrays = () => numbers(4).map((n) => new Float64Array(10).fill(n));
+    const first = arrays();
+    const moved = first.map((array) => array.buffer);
+    expect(await pool.map(sum, first, { transfer: moved })).toEqual([0, 10, 20, 30]);
+    expect(first.every((array) => array.length === 0)).toBe(true);
+    const second = arrays();
+    expect(await pool.map(sum, second)).toEqual([0, 10, 20, 30]);
+    expect(second.every((array) => array.length === 10)).toBe(true);
+  });
+
   test('recycling with several asynchronous tasks per worker', async () => {
     const pool = makePool({ processes: 2, concurrency: 3, maxTasksPerChild: 5 });
     const later = ref('tasks.mjs', 'squareLater');
