@@ -10,6 +10,7 @@ import {
   pass,
   passAsync,
   ref,
+  sleep,
   spin,
   square,
   threadOf,
@@ -116,9 +117,11 @@ describe('abort', () => {
     await stubborn.reached();
     controller.abort();
     expect((await failure(() => aborted)).name).toBe('AbortError');
+    await sleep(30);
+    stubborn.open();
+    await until(() => stubborn.left === 1);
     gate.open();
     expect(await Promise.all(neighbours)).toEqual([1, 2]);
-    stubborn.open();
     expect(await pool.apply(threadOf)).toBe(thread);
     expect(gate.entered).toBe(2);
   });
