@@ -9,6 +9,13 @@ describe('scripts that end by themselves', () => {
     expect([code, signal]).toEqual([0, null]);
   });
 
+  test('B45 waiting for the end of a pool keeps the script alive until it has come', async () => {
+    const { code, stdout, stderr } = await runScript('join.mjs');
+    expect(stdout).toBe('joined a pool that worked\njoined a pool that never started\nterminated\n');
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
+
   test('B44 a timer that a task left behind does not keep the script alive', async () => {
     const { code, stdout } = await runScript('leaves-timer.mjs');
     expect(stdout).toBe('1\n');

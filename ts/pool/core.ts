@@ -156,10 +156,16 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   async ended(): Promise<void> {
     this.#joining = true;
-    this.#maybeDismissAll();
-    if (this.pending > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
-    await Promise.all([...this.workers].map((worker) => worker.exited));
-    await this.end(notRunning, notRunning);
+    // Whoever waits for the end keeps Node alive until then.
+    inbox.began();
+    try {
+      this.#maybeDismissAll();
+      if (this.pending > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
+      await Promise.all([...this.workers].map((worker) => worker.exited));
+      await this.end(notRunning, notRunning);
+    } finally {
+      inbox.ended();
+    }
   }
 
   /** Ends every call with `error` now, and all workers; resolves when they are gone and the memory is free. */
@@ -175,9 +181,10 @@ export class Core implements Engine, Recipient, WorkersHost {
     for (const worker of handles) this.workers.kill(worker);
     this.refuseAll(error);
     for (const onEnd of [...this.#holds]) onEnd(error());
-    this.#settleReady(error());
     this.agenda.clear();
+    inbox.began();
     await Promise.all(handles.map((worker) => worker.exited));
+    inbox.ended();
     // Records that were under way hold blocks; they come before the pool is forgotten.
     inbox.drain(Number.POSITIVE_INFINITY);
     for (const job of this.slots.occupants()) this.#freeBlocks(job.slot);
@@ -194,6 +201,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   refuseAll(error: () => Error): void {
     for (const waiting of this.#backlog.clear()) waiting.refuse(error());
     for (const call of [...this.calls]) call.refuse(error());
+    this.#settleReady(error());
     for (const job of this.slots.occupants()) job.refuse(error());
   }
 

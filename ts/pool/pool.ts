@@ -4,6 +4,7 @@ import { isMainThread } from 'node:worker_threads';
 import { expected } from '../internal/describe.js';
 import { StateError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
+import { loadNative } from '../internal/load-native.js';
 import { native } from '../internal/native.js';
 import { poolOptions, type ResolvedPoolOptions, taskOptions, waitOptions } from '../internal/options.js';
 import { workerSide } from '../internal/runtime.js';
@@ -570,7 +571,8 @@ function guardError(): StateError {
 /** Pools in workers share the processors: without a number of their own they take what is left, one at least. */
 function withinBudget(options: ResolvedPoolOptions, given: number | PoolOptions | undefined): ResolvedPoolOptions {
   const explicit = typeof given === 'number' || given?.processes !== undefined;
-  if (explicit || workerSide() === undefined || native === undefined) return options;
+  if (explicit || workerSide() === undefined) return options;
+  loadNative();
   const processes = Math.max(1, options.processes - native.workerCount());
   return { ...options, processes, minProcesses: Math.min(options.minProcesses, processes) };
 }
