@@ -176,7 +176,8 @@ function poolObject(given: number | PoolOptions | undefined): PoolOptions {
   return readOptions(given, poolChecks, { checks: taskChecks, where: 'a call such as `map`, not of the pool' });
 }
 
-const none = Object.freeze(shaped(Object.create(null)));
+/** The options of a call that was given none. */
+export const noTaskOptions: AsyncTaskOptions<never> & AsyncTaskOptions = Object.freeze(shaped(Object.create(null)));
 
 /**
  * Checks the options of one call (a number is `chunkSize`). `method` is the name of the called method; only those that
@@ -187,7 +188,7 @@ export function taskOptions<R = unknown>(
   given: AsyncTaskOptions<R> | number | undefined,
   method: string,
 ): AsyncTaskOptions<R> {
-  return given === undefined ? none : shaped(checkedTaskOptions(given, method));
+  return given === undefined ? noTaskOptions : shaped(checkedTaskOptions(given, method));
 }
 
 function checkedTaskOptions<R>(given: AsyncTaskOptions<R> | number, method: string): AsyncTaskOptions<R> {

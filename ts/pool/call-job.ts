@@ -19,6 +19,7 @@ import { tidy } from '../internal/numbers.js';
 import type { Luggage } from './attachments.js';
 import type { Core } from './core.js';
 import type { Job } from './job.js';
+import { whenLost } from './losses.js';
 import type { Transferable } from './options.js';
 import { type Consequence, consequence, type Policy } from './policy.js';
 import { offAbort, onAbort } from './signals.js';
@@ -73,7 +74,7 @@ export class CallJob implements Job {
       return;
     }
     core.began(1);
-    if (this.policy !== undefined) core.watch(this.policy);
+    if (this.policy !== undefined) core.timeLimits.add(this.policy.timeout);
     onAbort(signal, this.#onAbort);
     try {
       if (core.open && core.slots.take(this) !== 0) {
@@ -110,7 +111,7 @@ export class CallJob implements Job {
   refuse(error: unknown): void {
     if (this.#settled) return;
     this.#unqueue();
-    this.#core.stopLanes(this.slot, Number.POSITIVE_INFINITY);
+    this.#core.stopper.tell(this.slot);
     this.#settle();
     this.#reject(error);
   }
@@ -130,7 +131,7 @@ export class CallJob implements Job {
   abort(reason: unknown): void {
     if (this.#settled) return;
     this.#unqueue();
-    this.#core.stopLanes(this.slot, this.policy?.grace ?? this.#core.options.grace);
+    this.#core.stopper.stop(this.slot, this.policy?.grace ?? this.#core.options.grace);
     this.#fail(reason);
   }
 
@@ -194,12 +195,12 @@ export class CallJob implements Job {
       this.#submitAgain();
       return;
     }
-    this.#core.whenEnded(seat, (ending) => {
+    whenLost(this.#core, { seat, index: this.#index, attempt: this.attempt }, (error) => {
       if (this.#settled) {
         if (this.slot !== 0) this.#core.release(this.slot);
         return;
       }
-      this.#failedAttempt(this.#core.lostError(seat, ending, this.#index, this.attempt));
+      this.#failedAttempt(error);
     });
   }
 
@@ -246,7 +247,7 @@ export class CallJob implements Job {
   }
 
   #submit(): void {
-    this.#core.submitCall(this.slot, this.#luggage);
+    this.#core.dispatch.call(this.slot, this.#luggage);
   }
 
   #write(fn: number, args: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
@@ -330,7 +331,7 @@ export class CallJob implements Job {
   #settle(): void {
     this.#settled = true;
     if (this.policy !== undefined) {
-      this.#core.unwatch(this.policy);
+      this.#core.timeLimits.remove(this.policy.timeout);
       offAbort(this.policy.signal, this.#onAbort);
     }
     this.#core.finished(1);

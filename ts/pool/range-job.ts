@@ -7,6 +7,7 @@ import { tidy } from '../internal/numbers.js';
 import { flagsOf, reported } from './call-job.js';
 import type { Core } from './core.js';
 import type { Job } from './job.js';
+import { whenLost } from './losses.js';
 import { consequence, type Policy } from './policy.js';
 import { freeInput, type RangeInput, writeView } from './range-input.js';
 import { offAbort, onAbort } from './signals.js';
@@ -74,8 +75,8 @@ export class RangeJob {
       native.free(this.#column);
       throw error;
     }
-    core.calls.add(this);
-    if (this.policy !== undefined) core.watch(this.policy);
+    core.ranges.add(this);
+    if (this.policy !== undefined) core.timeLimits.add(this.policy.timeout);
     onAbort(this.policy?.signal, this.#onAbort);
     this.#startSlot(0, this.#items, 1, this.#items);
   }
@@ -88,13 +89,13 @@ export class RangeJob {
   /** Ends the call with an error; tasks that run are stopped, and killed after the grace period. */
   abort(error: unknown): void {
     if (this.#ended) return;
-    for (const { slot } of this.#slots) this.core.stopLanes(slot, this.policy?.grace ?? this.core.options.grace);
+    for (const { slot } of this.#slots) this.core.stopper.stop(slot, this.policy?.grace ?? this.core.options.grace);
     this.#giveUp(error);
   }
 
   refuse(error: unknown): void {
     if (this.#ended) return;
-    for (const { slot } of this.#slots) this.core.stopLanes(slot, Number.POSITIVE_INFINITY);
+    for (const { slot } of this.#slots) this.core.stopper.tell(slot);
     this.#giveUp(error);
   }
 
@@ -148,9 +149,9 @@ export class RangeJob {
       return;
     }
     this.#open++;
-    this.core.whenEnded(seat, (ending) => {
+    whenLost(this.core, { seat, index: this.first + index, attempt }, (error) => {
       this.#open--;
-      if (!this.#ended) this.#failed(index, this.core.lostError(seat, ending, this.first + index, attempt), attempt);
+      if (!this.#ended) this.#failed(index, error, attempt);
       this.#maybeFree();
     });
   }
@@ -275,8 +276,7 @@ export class RangeJob {
 
   #end(): void {
     this.#ended = true;
-    if (this.policy !== undefined) this.core.unwatch(this.policy);
-    this.core.calls.delete(this);
+    if (this.policy !== undefined) this.core.timeLimits.remove(this.policy.timeout);
     offAbort(this.policy?.signal, this.#onAbort);
     if (this.#unsettled > 0) this.core.finished(this.#unsettled);
     this.#unsettled = 0;
@@ -284,9 +284,13 @@ export class RangeJob {
   }
 
   #maybeFree(): void {
-    if (!this.#ended || this.#open > 0 || this.#column === 0) return;
+    if (this.#ended && this.#open === 0) this.dispose();
+  }
+
+  /** Frees its memory. No worker may touch it any more. */
+  dispose(): void {
+    if (!this.core.ranges.delete(this)) return;
     native.free(this.#column);
-    this.#column = 0;
     freeInput(this.#input);
   }
 }
@@ -334,7 +338,7 @@ class RangeSlot implements Job {
     u32[at + Slot.attempt] = this.#attempt << 16;
     u32[at + Slot.state] = State.running;
     if (input.view !== undefined) writeView(this.slot, input.view);
-    if (core.submitRange(this.slot)) return true;
+    if (core.dispatch.range(this.slot)) return true;
     this.#forgetBlocks();
     core.slots.release(this.slot);
     return false;

@@ -76,7 +76,7 @@ const SLOWEST = 5;
 const nsToMs = (ns: number): number => ns / 1e6;
 
 /** Counters as the addon gives them: totals, two histograms, the slowest tasks. */
-export class Tally {
+export class Counts {
   stolen = 0;
   #run: number[] = [];
   #wait: number[] = [];
@@ -98,8 +98,8 @@ export class Tally {
   }
 
   /** A copy, to add to without changing this one. */
-  copy(): Tally {
-    const copy = new Tally();
+  copy(): Counts {
+    const copy = new Counts();
     copy.stolen = this.stolen;
     copy.#run = [...this.#run];
     copy.#wait = [...this.#wait];

@@ -21,14 +21,16 @@ export class TimeLimits {
     this.#core = core;
   }
 
-  /** A job with a limit of `timeout` milliseconds is pending. */
+  /** A job with a limit of `timeout` milliseconds, or none (Infinity), is pending. */
   add(timeout: number): void {
+    if (timeout === Number.POSITIVE_INFINITY) return;
     this.#counts.set(timeout, (this.#counts.get(timeout) ?? 0) + 1);
     this.#lookIn(timeout);
   }
 
   /** A job with that limit has ended. */
   remove(timeout: number): void {
+    if (timeout === Number.POSITIVE_INFINITY) return;
     const count = this.#counts.get(timeout) ?? 0;
     if (count > 1) this.#counts.set(timeout, count - 1);
     else this.#counts.delete(timeout);
@@ -53,7 +55,8 @@ export class TimeLimits {
         if (memory.u32[lane + Lane.unwanted] === memory.u32[lane + Lane.claim]) continue;
         const ran = ((native.nowUs() - memory.u32[lane + Lane.began]) >>> 0) / 1000;
         if (ran < policy.timeout) next = Math.min(next, policy.timeout - ran);
-        else job.timedOut(memory.u32[lane + Lane.current], () => this.#core.stopLane(worker, lane, policy.grace));
+        else
+          job.timedOut(memory.u32[lane + Lane.current], () => this.#core.stopper.stopLane(worker, lane, policy.grace));
       }
     }
     // At least a millisecond, so that rounding never makes this spin.

@@ -94,6 +94,11 @@ export class WorkerHandle {
     return this.control / 4 + CONTROL_WORDS + lane * LANE_WORDS;
   }
 
+  /** Whether it can be given a task now. */
+  get takesTasks(): boolean {
+    return this.ready && !this.gone && this.farewell === undefined;
+  }
+
   /** The lanes that have a task, as indices of their first words. */
   *busyLanes(): Iterable<number> {
     if (this.gone) return;

@@ -1,0 +1,52 @@
+import { native } from '../internal/native.js';
+import type { Core } from './core.js';
+import { Counts, type PoolStats, type WorkerInfo, type WorkerStats } from './stats.js';
+import type { WorkerHandle } from './workers.js';
+
+/** What the workers of a pool counted, those that are gone too. */
+export class Tally {
+  readonly #core: Core;
+  /** Of the workers that are gone. */
+  readonly #past = new Counts();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** A worker is gone; its counters are still there. */
+  keep(worker: WorkerHandle): void {
+    this.#past.add(native.counters(this.#core.id, worker.seat), worker.seat + 1);
+  }
+
+  stats(): PoolStats {
+    const { completed, failed, pending, restarts } = this.#core;
+    const counts = this.#past.copy();
+    const workers: WorkerStats[] = [];
+    let running = 0;
+    for (const worker of this.#core.running ? this.#core.workers : []) {
+      if (worker.gone) continue;
+      const totals = counts.add(native.counters(this.#core.id, worker.seat), worker.seat + 1);
+      running += worker.farewell === 'killed' ? 0 : [...worker.busyLanes()].length;
+      if (worker.farewell === undefined) workers.push(statsOf(worker, totals));
+    }
+    const { stolen, waitTime, runTime, slowest } = counts;
+    return { completed, failed, pending, running, stolen, restarts, workers, waitTime, runTime, slowest };
+  }
+}
+
+/** A worker, for the pool's users. */
+export function infoOf(worker: WorkerHandle): WorkerInfo {
+  return { id: worker.seat + 1, threadId: worker.threadId, ready: worker.ready };
+}
+
+function statsOf(worker: WorkerHandle, [completed, stolen, workingNs, waitingNs]: readonly number[]): WorkerStats {
+  return {
+    ...infoOf(worker),
+    completed,
+    stolen,
+    startUp: worker.bootMs,
+    init: worker.initMs,
+    working: workingNs / 1e6,
+    waiting: waitingNs / 1e6,
+  };
+}
