@@ -33,6 +33,11 @@ impl Bell {
         let quiet = |events: &mut Events| *events == Events::default();
         std::mem::take(&mut *self.changed.wait_while(self.events.lock().unwrap(), quiet).unwrap())
     }
+
+    /// True if the thread was told to end: what a turn of the loop between two tasks would find.
+    pub fn killed(&self) -> bool {
+        self.events.lock().unwrap().killed
+    }
 }
 
 /// What a context is given to wake the loop by.

@@ -165,6 +165,7 @@ impl Running<'_> {
                 }
                 Next::Idle => return Stop::Idle,
                 Next::Leave => return Stop::Leave,
+                Next::Yield if self.program.bell.killed() => return Stop::Dead,
                 Next::Yield => {
                     self.turned = true;
                     complete = false;
