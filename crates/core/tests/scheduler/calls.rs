@@ -115,6 +115,22 @@ fn calls_that_wait_for_each_other_get_a_worker_each() {
 }
 
 #[test]
+fn a_batch_wakes_as_many_workers_as_it_has_calls() {
+    let workers = 3;
+    let meeting = Arc::new(Barrier::new(workers));
+    let task = each(move |_| {
+        meeting.wait();
+        Outcome::Done
+    });
+    let rig = Rig::new(Setup { workers, ..Setup::default() }, [task]);
+    for _ in 0..rounds(1000, 2) {
+        let batch: Vec<_> = (0..workers).map(|_| rig.prepare(0, None, 0, 0).slot).collect();
+        rig.pool.submit_calls([u32::MAX].into_iter().chain(batch));
+        assert_eq!(rig.settle().len(), workers);
+    }
+}
+
+#[test]
 fn a_cancelled_call_runs_or_is_reported_but_never_both() {
     let calls = rounds(5000, 20);
     let (count, task) = counter();
