@@ -55,10 +55,12 @@ export const Flag = {
   star: 1 << 17,
   /** The arguments must survive the call: it may run again. */
   keep: 1 << 18,
+  /** Something was moved: the worker asks for it before it reads the arguments. */
+  parcel: 1 << 19,
 } as const;
 
 /** How a result is given. */
-export const Result = { none: 0, number: 1, message: 2, thrown: 3 } as const;
+export const Result = { none: 0, number: 1, message: 2, thrown: 3, noMemory: 4 } as const;
 /** How a part of a range is given. */
 export const Part = { column: 1, page: 2 } as const;
 

@@ -1,3 +1,4 @@
+import { SerializationError } from './errors.js';
 import { payloadOf } from './layout.js';
 import { native } from './native.js';
 
@@ -34,7 +35,12 @@ class Memory {
 
   /** A block of `bytes` bytes that this isolate owns; its payload is within reach of the views. */
   alloc(bytes: number): number {
-    const block = native.alloc(bytes);
+    let block: number;
+    try {
+      block = native.alloc(bytes);
+    } catch (cause) {
+      throw noMemory(cause);
+    }
     this.ensure(payloadOf(block) + bytes);
     return block;
   }
@@ -48,3 +54,9 @@ class Memory {
 }
 
 export const memory: Memory = new Memory();
+
+/** The error of a call whose values the shared memory has no room for. */
+export function noMemory(cause?: unknown): SerializationError {
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  return new SerializationError(`The shared memory has no room for the values of this call${why}`, { cause });
+}

@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { MessageChannel, MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { SerializationError } from '../internal/errors.js';
 import type { Transferable } from './options.js';
 
@@ -9,7 +9,8 @@ const WasmModule = (globalThis as unknown as { WebAssembly: { Module: new () => 
 export type ToWorker =
   | { readonly share: number; readonly value: unknown }
   | { readonly drop: number }
-  | { readonly parcel: MessagePort };
+  /** The parcel that the worker asked for; without one, nobody waits for the call any more. */
+  | { readonly parcelFor: number; readonly parcel?: MessagePort };
 
 /** What came with one message and is not in its bytes. */
 export interface Luggage {
@@ -22,9 +23,9 @@ export interface Luggage {
 /**
  * The owner's side of what travels beside the bytes.
  *
- * A SharedArrayBuffer or a WebAssembly.Module can be everybody's: it is posted once to every worker, under an id, and
- * forgotten there when it is garbage here. Anything else (a MessagePort, a moved ArrayBuffer) is packed into a parcel
- * that goes to the one worker that will run the task.
+ * What everybody can have (a SharedArrayBuffer, a WebAssembly.Module, a key) is posted once to every worker, under an
+ * id, and forgotten there when it is garbage here. What is moved is packed into a parcel; whichever worker takes the
+ * call asks for it.
  */
 export class Attachments {
   readonly #broadcast: (message: ToWorker) => void;
@@ -34,6 +35,8 @@ export class Attachments {
   #next = 1;
   #held: object[] = [];
   #packed: Array<[number, unknown]> = [];
+  /** What the message in the making moves. */
+  #transfer: readonly Transferable[] = [];
 
   constructor(broadcast: (message: ToWorker) => void) {
     this.#broadcast = broadcast;
@@ -50,14 +53,15 @@ export class Attachments {
 
   /** The codec's hook. */
   attach(value: object): number {
-    if (!(value instanceof SharedArrayBuffer) && !(value instanceof WasmModule)) {
-      const id = this.#next++;
-      this.#packed.push([id, value]);
-      return id;
+    if (this.#transfer.includes(value as Transferable)) return this.#pack(value);
+    if (value instanceof MessagePort) {
+      throw new SerializationError('a MessagePort can only be moved: list it in `transfer`');
     }
     this.#held.push(value);
     const known = this.#ids.get(value);
     if (known !== undefined) return known;
+    // Throws for what cannot be cloned, before any worker would.
+    if (!(value instanceof SharedArrayBuffer) && !(value instanceof WasmModule)) structuredClone(value);
     const id = this.#next++;
     this.#ids.set(value, id);
     this.#shared.set(id, new WeakRef(value));
@@ -69,14 +73,9 @@ export class Attachments {
   /** Ids for array buffers that are to be moved. */
   moved(list: readonly Transferable[] | undefined): Map<ArrayBuffer, number> | undefined {
     if (list === undefined) return undefined;
+    this.#transfer = list;
     const ids = new Map<ArrayBuffer, number>();
-    for (const item of list) {
-      if (item instanceof ArrayBuffer && !ids.has(item)) {
-        const id = this.#next++;
-        ids.set(item, id);
-        this.#packed.push([id, item]);
-      }
-    }
+    for (const item of list) if (item instanceof ArrayBuffer && !ids.has(item)) ids.set(item, this.#pack(item));
     return ids;
   }
 
@@ -92,6 +91,13 @@ export class Attachments {
   discard(): void {
     this.#held = [];
     this.#packed = [];
+    this.#transfer = [];
+  }
+
+  #pack(value: object): number {
+    const id = this.#next++;
+    this.#packed.push([id, value]);
+    return id;
   }
 
   /** Everything that is shared now, for a worker that starts. */

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import { TimeoutError } from '../internal/errors.js';
 import {
   Args,
@@ -13,7 +14,7 @@ import {
   Slot,
   State,
 } from '../internal/layout.js';
-import { memory } from '../internal/memory.js';
+import { memory, noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { tidy } from '../internal/numbers.js';
 import type { Luggage } from './attachments.js';
@@ -50,6 +51,8 @@ export class CallJob implements Job {
   /** The task timed out and is to run again, after this pause, once the attempt is really over. */
   #again: number | undefined;
   #luggage: Luggage | undefined;
+  /** What was moved is with a worker, and cannot be given to another. */
+  #parcelGone = false;
 
   constructor(
     core: Core,
@@ -116,6 +119,16 @@ export class CallJob implements Job {
     this.#reject(error);
   }
 
+  giveParcel(port: MessagePort): void {
+    const parcel = this.#luggage?.parcel;
+    if (parcel === undefined || this.#settled || this.#parcelGone) {
+      port.postMessage({ parcelFor: this.slot });
+      return;
+    }
+    this.#parcelGone = true;
+    port.postMessage({ parcelFor: this.slot, parcel }, [parcel]);
+  }
+
   /** The task has run for longer than it may, on the worker that `stop` stops. */
   timedOut(_index: number, stop: () => void): void {
     if (this.#settled || this.#again !== undefined) return;
@@ -148,6 +161,7 @@ export class CallJob implements Job {
     const { u32 } = memory;
     const tag = u32[at + Slot.resultTag];
     if (this.#settled) {
+      this.#discardResult(tag);
       this.#core.release(this.slot);
     } else if (this.#again !== undefined) {
       this.#retry(this.#again);
@@ -163,10 +177,21 @@ export class CallJob implements Job {
     }
   }
 
+  /** Nobody waits for the result; what came with it has to be taken all the same. */
+  #discardResult(tag: number): void {
+    if (tag !== Result.message && tag !== Result.thrown) return;
+    try {
+      readResult(this.#core, this.slot);
+    } catch {
+      // Nobody waits for it.
+    }
+  }
+
   #decoded(tag: number): void {
     let value: unknown;
     let thrown = tag === Result.thrown;
     try {
+      if (tag === Result.noMemory) throw noMemory();
       value = readResult(this.#core, this.slot);
     } catch (error) {
       value = error;
@@ -217,11 +242,11 @@ export class CallJob implements Job {
 
   /** What was moved to a worker cannot be sent again. */
   #consequence(error: unknown): Consequence {
-    return this.#luggage?.parcel === undefined ? consequence(this.policy, this.attempt, error) : { error };
+    return this.#parcelGone ? { error } : consequence(this.policy, this.attempt, error);
   }
 
   #keeps(): boolean {
-    return (memory.u32[this.slot * SLOT_WORDS + Slot.kind] & Flag.keep) !== 0 && this.#luggage?.parcel === undefined;
+    return (memory.u32[this.slot * SLOT_WORDS + Slot.kind] & Flag.keep) !== 0 && !this.#parcelGone;
   }
 
   #retry(ms: number): void {
@@ -247,7 +272,7 @@ export class CallJob implements Job {
   }
 
   #submit(): void {
-    this.#core.dispatch.call(this.slot, this.#luggage);
+    this.#core.dispatch.call(this.slot);
   }
 
   #write(fn: number, args: readonly unknown[], transfer: readonly Transferable[] | undefined): void {
@@ -280,8 +305,9 @@ export class CallJob implements Job {
     const { u32 } = memory;
     const policy = this.policy;
     u32[at + Slot.fn] = fn;
-    u32[at + Slot.kind] =
-      (Kind.call | args | (policy === undefined ? this.#core.plainFlags : flagsOf(this.#core, policy))) >>> 0;
+    const flags = policy === undefined ? this.#core.plainFlags : flagsOf(this.#core, policy);
+    const parcel = this.#luggage?.parcel === undefined ? 0 : Flag.parcel;
+    u32[at + Slot.kind] = (Kind.call | args | flags | parcel) >>> 0;
     u32[at + Slot.argBytes] = bytes;
     u32[at + Slot.argBlock] = block;
     u32[at + Slot.items] = this.#index;
@@ -330,6 +356,7 @@ export class CallJob implements Job {
 
   #settle(): void {
     this.#settled = true;
+    if (!this.#parcelGone) this.#luggage?.parcel?.close();
     if (this.policy !== undefined) {
       this.#core.timeLimits.remove(this.policy.timeout);
       offAbort(this.policy.signal, this.#onAbort);

@@ -21,6 +21,7 @@ import { decodeError, type PreparedInitializer, prepareInitializer } from './ini
 import { checkInterrupts, unwatchInterrupts, watchInterrupts } from './interrupts.js';
 import type { Job, Waiting } from './job.js';
 import type { TaskOptions } from './options.js';
+import { outside } from './outside.js';
 import { defaultPolicy, type Policy, policyOf } from './policy.js';
 import { encodeItems, freeInput, type Items } from './range-input.js';
 import { RangeJob, type RangeSink } from './range-job.js';
@@ -293,6 +294,10 @@ export class Core implements Engine, Recipient, WorkersHost {
     }
     this.pending += tasks;
     this.workers.demand();
+    if (this.running) return;
+    // No worker could be started.
+    this.finished(tasks);
+    throw this.refusal() ?? notRunning();
   }
 
   /** `tasks` tasks less are pending. */
@@ -316,6 +321,11 @@ export class Core implements Engine, Recipient, WorkersHost {
     if (!first || !waiting.start()) this.#backlog.push(waiting);
   }
 
+  /** As `enqueue`, for a part of a call that has started before: ahead of those that have not, and whatever the limit. */
+  enqueueFirst(waiting: Waiting): void {
+    if (!waiting.start()) this.#backlog.unshift(waiting);
+  }
+
   /** True if a job of one task may start at once. */
   get open(): boolean {
     return this.#backlog.length === 0 && this.pending <= this.options.maxPending;
@@ -328,7 +338,12 @@ export class Core implements Engine, Recipient, WorkersHost {
       if (first === undefined || !this.#hasRoom(first.tasks, this.pending - this.#backlog.tasks)) return;
       // Taken out first: what it starts may come back here.
       this.#backlog.shift();
-      if (first.start()) continue;
+      try {
+        if (first.start()) continue;
+      } catch (error) {
+        first.refuse(error);
+        continue;
+      }
       this.#backlog.unshift(first);
       return;
     }
@@ -336,7 +351,7 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   /** Whether `tasks` more may start while `started` have. A job that is larger than the limit runs alone. */
   #hasRoom(tasks: number, started: number): boolean {
-    return started <= 0 || started + tasks <= this.options.maxPending;
+    return tasks === 0 || started <= 0 || started + tasks <= this.options.maxPending;
   }
 
   /** Frees the blocks that a slot names, and the slot. */
@@ -354,16 +369,22 @@ export class Core implements Engine, Recipient, WorkersHost {
     const resultBlock = memory.u32[at + Slot.resultBlock];
     if (argBlock !== 0) native.free(argBlock);
     if (resultBlock !== 0) native.free(resultBlock);
+    // The slot's next occupant may be released before it has filled it.
+    memory.u32[at + Slot.argBlock] = 0;
+    memory.u32[at + Slot.resultBlock] = 0;
   }
 
   /** Blocks until `done()`; time limits, deaths, messages and Ctrl+C are looked after meanwhile. */
   waitFor(done: () => boolean): void {
     const outer = this.blocking;
     this.blocking = true;
+    // Short at first: what workers send through their ports is found between the slices only.
+    let slice = 1;
     try {
       while (!done()) {
         this.dispatch.flush();
-        checkInterrupts(inbox.wait(OWNER_SPIN_US, Math.min(SLICE_MS, this.agenda.next())));
+        checkInterrupts(inbox.wait(OWNER_SPIN_US, Math.min(slice, this.agenda.next())));
+        slice = Math.min(slice * 2, SLICE_MS);
         if (done()) return;
         this.agenda.poll();
         this.workers.poll();
@@ -395,20 +416,14 @@ export class Core implements Engine, Recipient, WorkersHost {
   // ---------------------------------------------------------------------------------------- from workers
 
   record(kind: number, slot: number, a: number, b: number, c: number, d: number, e: number): void {
-    try {
+    outside(() => {
       if (kind === Record.workerGone) this.workers.gone(a);
       else if (kind === Record.retiring) this.workers.retiring(a);
       else this.slots.occupant(slot)?.record(kind, a, b, c, d, e);
-    } catch (error) {
-      // A callback of the user's threw: that is for the process to see, and no reason to lose the records that follow.
-      process.nextTick(() => {
-        throw error;
-      });
-    }
+    });
   }
 
   started(worker: WorkerHandle): void {
-    this.dispatch.workerReady(worker);
     this.#readiness.look();
     this.#events.workerStart(infoOf(worker));
   }
@@ -423,6 +438,10 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   workerGone(worker: WorkerHandle): void {
     this.#tally.keep(worker);
+  }
+
+  wanted(worker: WorkerHandle, slot: number): void {
+    this.slots.occupant(slot)?.giveParcel?.(worker.port);
   }
 
   broke(error: Error): void {

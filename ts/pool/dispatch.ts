@@ -1,23 +1,18 @@
-import { payloadOf, Record } from '../internal/layout.js';
+import { payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
-import type { Luggage } from './attachments.js';
 import type { Core } from './core.js';
-import type { WorkerHandle } from './workers.js';
 
 /** Calls that are handed over together, at the most: the first workers need not wait for the last call. */
 const BATCH = 64;
 
-/** How filled slots reach the workers: calls of one turn together, ranges one by one, parcels to one worker each. */
+/** How filled slots reach the workers: calls of one turn together, ranges one by one. */
 export class Dispatch {
   readonly #core: Core;
   /** Where the slots of this turn's calls are listed. */
   readonly #block: number;
   readonly #list: number;
   #count = 0;
-  /** Parcels for which no worker is ready. */
-  #waiting: Array<(worker: WorkerHandle) => void> = [];
-  #next = 0;
 
   constructor(core: Core) {
     this.#core = core;
@@ -26,11 +21,7 @@ export class Dispatch {
   }
 
   /** Hands over the call in `slot`, together with the other calls of this turn. */
-  call(slot: number, luggage: Luggage | undefined): void {
-    if (luggage?.parcel !== undefined) {
-      this.#parcel(slot, luggage);
-      return;
-    }
+  call(slot: number): void {
     memory.u32[this.#list / 4 + this.#count++] = slot;
     if (this.#count === BATCH) this.flush();
     else if (this.#count === 1) queueMicrotask(this.#flushSoon);
@@ -51,26 +42,7 @@ export class Dispatch {
 
   readonly #flushSoon = (): void => this.flush();
 
-  /** A worker is ready: it gets the parcels that wait. */
-  workerReady(worker: WorkerHandle): void {
-    for (const send of this.#waiting.splice(0)) send(worker);
-  }
-
   dispose(): void {
     native.free(this.#block);
-  }
-
-  #parcel(slot: number, luggage: Luggage): void {
-    const { core } = { core: this.#core };
-    const ready = [...core.workers].filter((worker) => worker.takesTasks);
-    const send = (worker: WorkerHandle) => {
-      const parcel = luggage.parcel;
-      const job = core.slots.occupant(slot);
-      if (parcel === undefined || job === undefined) return;
-      worker.port.postMessage({ parcel }, [parcel]);
-      if (native.submitTo(core.id, slot, worker.seat) !== 0) job.record(Record.lost, 0, worker.seat, 0, 0, 0);
-    };
-    if (ready.length === 0) this.#waiting.push(send);
-    else send(ready[this.#next++ % ready.length]);
   }
 }

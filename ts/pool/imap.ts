@@ -289,6 +289,8 @@ export class Imap implements ImapIterator<unknown> {
       }
     }
     if (this.#mayPull && !this.#pulling) this.#pull();
+    // Everything was read: whether the reader asks for the end or not.
+    if (this.#sourceEnded && this.#read >= this.#pulled) this.#leave();
   }
 
   #give(reader: Reader, outcome: Outcome): void {
@@ -330,6 +332,7 @@ export class Imap implements ImapIterator<unknown> {
       this.#stopped !== undefined ||
       (this.#sourceEnded && this.#read >= this.#pulled && this.#sourceError === undefined)
     ) {
+      this.#leave();
       return;
     }
     this.#stopped = why;

@@ -23,6 +23,9 @@ const RECORD_BYTES = Record.words * 4;
 class Inbox {
   readonly #recipients = new Map<number, Recipient>();
   #area = 0;
+  /** Records that were fetched, and which of their words is the first that nobody got. */
+  #records = new Uint32Array(0);
+  #next = 0;
   #attached = false;
   #pending = 0;
   /** A timer that never fires; it is referenced while calls are pending. */
@@ -69,15 +72,19 @@ class Inbox {
   drain(ms: number): void {
     let end = 0;
     for (;;) {
+      this.#deliver();
       const count = native.drain(BATCH);
-      this.#deliver(count);
-      if (count < BATCH) return;
+      if (count === 0) return;
+      // Copied out: a nested drain writes to the same area.
+      const from = this.#area / 4;
+      this.#records = memory.u32.slice(from, from + count * Record.words);
+      this.#next = 0;
       const now = performance.now();
       end ||= now + ms;
-      if (now >= end) {
-        native.resumeLater();
-        return;
-      }
+      if (now < end) continue;
+      this.#deliver();
+      native.resumeLater();
+      return;
     }
   }
 
@@ -85,15 +92,17 @@ class Inbox {
     this.drain(TURN_MS);
   }
 
-  #deliver(count: number): void {
-    if (count === 0) return;
-    // Copied out first: a nested drain writes to the same area.
-    const from = this.#area / 4;
-    const words = memory.u32.slice(from, from + count * Record.words);
-    let recipient: Recipient | undefined;
-    for (let at = 0; at < words.length; at += Record.words) {
-      const pool = words[at];
-      if (recipient === undefined || recipient.id !== pool) recipient = this.#recipients.get(pool);
+  /**
+   * Hands out the records that were fetched, in order. A recipient may block in a `*Sync` call of its own and come back
+   * here: it goes on where the outer delivery stands, and nothing is delivered late or twice.
+   */
+  #deliver(): void {
+    while (this.#next < this.#records.length) {
+      const at = this.#next;
+      this.#next += Record.words;
+      const words = this.#records;
+      const recipient = this.#recipients.get(words[at]);
+      const block = words[at + 6];
       if (recipient !== undefined) {
         recipient.record(
           words[at + 1],
@@ -101,11 +110,11 @@ class Inbox {
           words[at + 3],
           words[at + 4],
           words[at + 5],
-          words[at + 6],
+          block,
           words[at + 7],
         );
-      } else if (words[at + 6] !== 0) {
-        native.free(words[at + 6]);
+      } else if (block !== 0) {
+        native.free(block);
       }
     }
   }

@@ -5,6 +5,7 @@ import { InlineAttempt } from './inline-attempt.js';
 import type { InlineFunction } from './inline-function.js';
 import type { InlineInputs } from './inline-inputs.js';
 import type { Queued } from './inline-queue.js';
+import { outside } from './outside.js';
 import { type Consequence, consequence, type Policy } from './policy.js';
 import type { RangeSink } from './range-job.js';
 import { offAbort, onAbort } from './signals.js';
@@ -212,15 +213,4 @@ export class InlineCall implements Running, Queued {
 /** For a call of one task. */
 export function sinkOfOne(resolve: (value: unknown) => void, reject: (error: unknown) => void): InlineSink {
   return { value: (_, value) => resolve(value), error: (_, error) => reject(error), done: () => {}, failed: reject };
-}
-
-/** Runs what is not the pool's. What it throws is for the process to see, and no reason for the pool to stop. */
-export function outside(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
 }

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { Policy } from './policy.js';
 import type { Occupant } from './slots.js';
 
@@ -8,6 +9,8 @@ export interface Job extends Occupant {
   readonly policy: Policy | undefined;
   /** The task at `index` has run for longer than the policy allows; `stop` stops it. */
   timedOut(index: number, stop: () => void): void;
+  /** A worker has taken it, and wants what was moved with its arguments. */
+  giveParcel?(port: MessagePort): void;
   /** The pool ends: the caller gets `error`, at once. */
   refuse(error: unknown): void;
 }

@@ -17,6 +17,7 @@ import type { Engine, EngineEvents, Running } from './engine.js';
 import { argumentsOf, Imap, type ImapIterator, type Source } from './imap.js';
 import { InlineEngine } from './inline.js';
 import type { AsyncTaskOptions, PoolOptions, TaskOptions, WaitOptions } from './options.js';
+import { outside } from './outside.js';
 import { observe } from './progress.js';
 import type { Items } from './range-input.js';
 import type { PoolStats, WorkerInfo } from './stats.js';
@@ -67,10 +68,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     if (!isMainThread && workerSide()?.moduleLoading() === true) throw guardError();
     this.#options = withinBudget(resolved, options);
     const events: EngineEvents = {
-      workerStart: (worker) => void this.emit('workerStart', worker),
-      workerExit: (worker, exitCode) => void this.emit('workerExit', worker, exitCode),
-      drain: () => void this.emit('drain'),
-      error: (error) => this.#tell(error),
+      workerStart: (worker) => outside(() => this.emit('workerStart', worker)),
+      workerExit: (worker, exitCode) => outside(() => this.emit('workerExit', worker, exitCode)),
+      drain: () => outside(() => this.emit('drain')),
+      error: (error) => outside(() => this.#tell(error)),
     };
     this.#engine =
       this.#options.context === 'inline' ? new InlineEngine(this.#options, events) : new Core(this.#options, events);

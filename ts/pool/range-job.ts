@@ -1,12 +1,12 @@
 import { Thrown } from '../internal/codec/index.js';
 import { TimeoutError } from '../internal/errors.js';
 import { Flag, Kind, Part, payloadOf, Record, Result, SLOT_WORDS, Slot, State } from '../internal/layout.js';
-import { memory } from '../internal/memory.js';
+import { memory, noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { tidy } from '../internal/numbers.js';
 import { flagsOf, reported } from './call-job.js';
 import type { Core } from './core.js';
-import type { Job } from './job.js';
+import type { Job, Waiting } from './job.js';
 import { whenLost } from './losses.js';
 import { consequence, type Policy } from './policy.js';
 import { freeInput, type RangeInput, writeView } from './range-input.js';
@@ -114,14 +114,15 @@ export class RangeJob {
   part(start: number, count: number, tag: number, block: number, bytes: number): void {
     const { core } = this;
     if (this.#ended) {
-      if (block !== 0) native.free(block);
+      // Read all the same: what came with it has to be taken.
+      if (block !== 0) this.#decode(block, bytes, count);
       return;
     }
     const late = this.#settledItems;
     if (tag === Part.column && late === undefined) {
       core.completed += count;
-      this.#sink.numbers(start, count, memory.f64, payloadOf(this.#column) / 8 + start);
-      this.#settle(count);
+      const at = payloadOf(this.#column) / 8 + start;
+      this.#settle(count, () => this.#sink.numbers(start, count, memory.f64, at));
       return;
     }
     const values = tag === Part.column ? undefined : this.#decode(block, bytes, count);
@@ -190,6 +191,7 @@ export class RangeJob {
   readonly #onAbort = (): void => this.abort(this.policy?.signal?.reason);
 
   #decode(block: number, bytes: number, count: number): readonly unknown[] {
+    if (block === 0) return new Array(count).fill(new Thrown(noMemory()));
     const from = payloadOf(block);
     memory.ensure(from + bytes);
     try {
@@ -204,8 +206,7 @@ export class RangeJob {
   #succeeded(index: number, value: unknown): void {
     this.core.completed++;
     this.#attempts.delete(index);
-    this.#sink.value(index, value);
-    this.#settle(1);
+    this.#settle(1, () => this.#sink.value(index, value));
   }
 
   #failed(index: number, error: unknown, attempt = this.#attempts.get(index) ?? 1): void {
@@ -221,8 +222,7 @@ export class RangeJob {
   #report(index: number, error: unknown): void {
     this.core.failed++;
     this.#attempts.delete(index);
-    this.#sink.error(index, error);
-    this.#settle(1);
+    this.#settle(1, () => this.#sink.error(index, error));
   }
 
   /** The attempt of an item that had timed out has really ended. */
@@ -246,32 +246,39 @@ export class RangeJob {
     else this.core.agenda.in(ms, again);
   }
 
+  /** Starts a slot for all items (`tasks` of them), or for one that runs again (0: it has been counted before). */
   #startSlot(base: number, items: number, attempt: number, tasks = 0): void {
     const slot = new RangeSlot(this, base, items, attempt);
     this.#slots.add(slot);
     this.#open++;
-    this.core.enqueue({
+    const waiting: Waiting = {
       tasks,
       start: () => {
-        if (this.#ended) {
-          slot.abandon();
-          return true;
-        }
-        return slot.start(this.#fn, this.#input, this.#flags, this.#chunk, this.#column);
+        if (!this.#ended) return slot.start(this.#fn, this.#input, this.#flags, this.#chunk, this.#column);
+        slot.abandon();
+        return true;
       },
       refuse: (error) => {
         slot.abandon();
         this.refuse(error);
       },
-    });
+    };
+    try {
+      if (tasks === 0) this.core.enqueueFirst(waiting);
+      else this.core.enqueue(waiting);
+    } catch (error) {
+      waiting.refuse(error);
+    }
   }
 
-  #settle(count: number): void {
+  /** `count` items have their outcome: they are accounted for, then the sink is told, and at last that all are done. */
+  #settle(count: number, tell: () => void): void {
     this.#unsettled -= count;
+    const last = this.#unsettled === 0;
+    if (last) this.#end();
     this.core.finished(count);
-    if (this.#unsettled > 0 || this.#ended) return;
-    this.#end();
-    this.#sink.done();
+    tell();
+    if (last) this.#sink.done();
   }
 
   #end(): void {
@@ -337,8 +344,14 @@ class RangeSlot implements Job {
     u32[at + Slot.cancelled] = 0;
     u32[at + Slot.attempt] = this.#attempt << 16;
     u32[at + Slot.state] = State.running;
-    if (input.view !== undefined) writeView(this.slot, input.view);
-    if (core.dispatch.range(this.slot)) return true;
+    try {
+      if (input.view !== undefined) writeView(this.slot, input.view);
+      if (core.dispatch.range(this.slot)) return true;
+    } catch (error) {
+      this.#forgetBlocks();
+      core.slots.release(this.slot);
+      throw error;
+    }
     this.#forgetBlocks();
     core.slots.release(this.slot);
     return false;

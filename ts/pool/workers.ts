@@ -1,9 +1,10 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import { BrokenPoolError } from '../internal/errors.js';
+import { BrokenPoolError, SerializationError } from '../internal/errors.js';
 import { CONTROL_WORDS, Control, controlBytes, LANE_WORDS, Lane, payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, nativePath } from '../internal/native.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
+import type { Agenda } from './agenda.js';
 import { type ToWorker, unpack } from './attachments.js';
 import { inbox } from './inbox.js';
 
@@ -11,7 +12,8 @@ import { inbox } from './inbox.js';
 export type FromWorker =
   | { readonly ready: { readonly initMs: number } }
   | { readonly initializerFailed: Uint8Array }
-  | { readonly parcel: MessagePort };
+  | { readonly parcel: MessagePort }
+  | { readonly want: number };
 
 /** What a worker is started with. */
 export interface WorkerSetup {
@@ -139,6 +141,7 @@ export interface WorkersHost {
   readonly id: number;
   readonly options: ResolvedPoolOptions;
   readonly lanes: number;
+  readonly agenda: Agenda;
   initializer(): WorkerSetup['initializer'];
   /** Messages that a new worker has to get first. */
   greetings(): Iterable<ToWorker>;
@@ -152,11 +155,15 @@ export interface WorkersHost {
   /** What a worker held is accounted for; its counters are still those of its seat. */
   workerGone(worker: WorkerHandle): void;
   workerEnded(worker: WorkerHandle, ending: Ending): void;
+  /** A worker wants what was moved with the call in a slot. */
+  wanted(worker: WorkerHandle, slot: number): void;
   /** The pool cannot go on. */
   broke(error: Error): void;
   initializerFailed(encoded: Uint8Array): void;
 }
 
+/** After so many milliseconds a worker is tried again that found no memory. */
+const RETRY_MS = 100;
 const WORKER_URL = new URL('../worker.cjs', import.meta.url);
 
 /** The workers of one pool: started on demand, replaced when they die, dismissed when they idle. */
@@ -222,6 +229,11 @@ export class Workers {
       try {
         this.#start(seat);
       } catch (error) {
+        if (error instanceof SerializationError) {
+          // There is no memory for its control block now; calls that end will make some.
+          this.#host.agenda.in(RETRY_MS, () => this.balance());
+          return;
+        }
         this.#host.broke(new BrokenPoolError(`A worker could not be started: ${messageOf(error)}`, { cause: error }));
         return;
       }
@@ -337,6 +349,8 @@ export class Workers {
       this.#host.started(worker);
     } else if ('initializerFailed' in message) {
       this.#host.initializerFailed(message.initializerFailed);
+    } else if ('want' in message) {
+      this.#host.wanted(worker, message.want);
     } else {
       unpack(message.parcel, worker.received);
     }

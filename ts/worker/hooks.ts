@@ -11,7 +11,10 @@ export class WorkerAttachments implements Hooks {
   readonly #port: MessagePort;
   readonly #base: number;
   readonly #shared = new Map<number, unknown>();
-  readonly #moved = new Map<number, unknown>();
+  /** What came with the call whose arguments are being read. */
+  #moved = new Map<number, unknown>();
+  /** Calls that wait for their parcels. */
+  readonly #wanting = new Map<number, (parcel: MessagePort | undefined) => void>();
   #next = 0;
   #packed: Array<[number, unknown]> = [];
 
@@ -28,11 +31,25 @@ export class WorkerAttachments implements Hooks {
   }
 
   attached(id: number): unknown {
-    if (!this.#shared.has(id) && !this.#moved.has(id)) this.#receive();
-    if (this.#shared.has(id)) return this.#shared.get(id);
-    const value = this.#moved.get(id);
-    this.#moved.delete(id);
-    return value;
+    if (this.#moved.has(id)) return this.#moved.get(id);
+    if (!this.#shared.has(id)) this.#receive();
+    return this.#shared.get(id);
+  }
+
+  /** Asks for what was moved with the call in `slot`. Undefined: nobody waits for that call any more. */
+  async parcelFor(slot: number): Promise<MessagePort | undefined> {
+    this.#port.postMessage({ want: slot });
+    return new Promise((resolve) => this.#wanting.set(slot, resolve));
+  }
+
+  /** Runs `read`, which finds what is in the parcel. */
+  opening<R>(parcel: MessagePort, read: () => R): R {
+    unpack(parcel, this.#moved);
+    try {
+      return read();
+    } finally {
+      this.#moved = new Map();
+    }
   }
 
   define(fn: AnyFunction): ReturnType<typeof define> {
@@ -71,7 +88,12 @@ export class WorkerAttachments implements Hooks {
   message(message: ToWorker): void {
     if ('share' in message) this.#shared.set(message.share, message.value);
     else if ('drop' in message) this.#shared.delete(message.drop);
-    else unpack(message.parcel, this.#moved);
+    else this.#arrived(message.parcelFor, message.parcel);
+  }
+
+  #arrived(slot: number, parcel: MessagePort | undefined): void {
+    this.#wanting.get(slot)?.(parcel);
+    this.#wanting.delete(slot);
   }
 
   #receive(): void {

@@ -16,6 +16,7 @@ import {
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { tidy } from '../internal/numbers.js';
+import type { WorkerAttachments } from './hooks.js';
 import type { Inputs } from './inputs.js';
 import type { Output } from './output.js';
 import { columnOf, type Results } from './results.js';
@@ -29,6 +30,7 @@ export interface LoopParts {
   readonly control: number;
   readonly concurrency: number;
   readonly runners: Runners;
+  readonly attachments: WorkerAttachments;
   readonly inputs: Inputs;
   readonly results: Results;
   readonly tasks: Tasks;
@@ -160,11 +162,32 @@ export class Loop {
       this.#failed(lane, slot, kind, error);
       return true;
     }
+    if ((kind & Flag.parcel) !== 0) {
+      void this.#withParcel(lane, slot, kind, runner);
+      return false;
+    }
     if (runner instanceof Promise) {
       this.#later(lane, slot, kind, runner);
       return false;
     }
     return this.#start(lane, slot, kind, runner);
+  }
+
+  /** Something was moved with the arguments: the owner has it, and is asked for it. */
+  async #withParcel(lane: number, slot: number, kind: number, loading: Runner | Promise<Runner>): Promise<void> {
+    const { attachments, results } = this.#parts;
+    // Its failure is looked at below.
+    if (loading instanceof Promise) loading.catch(() => {});
+    const parcel = await attachments.parcelFor(slot);
+    let done = true;
+    try {
+      const runner = await loading;
+      if (parcel === undefined) results.ofCall(slot, undefined);
+      else done = attachments.opening(parcel, () => this.#start(lane, slot, kind, runner));
+    } catch (error) {
+      this.#failed(lane, slot, kind, error);
+    }
+    if (done) this.#settled(lane);
   }
 
   #start(lane: number, slot: number, kind: number, runner: Runner): boolean {

@@ -59,6 +59,7 @@ async function start(): Promise<void> {
     control,
     concurrency: setup.concurrency,
     runners,
+    attachments,
     inputs: new Inputs(decoder),
     results: new Results(encoder, attachments),
     tasks,

@@ -49,7 +49,12 @@ export class Results {
       this.#message(slot, Result.thrown, error);
     } catch (unsendable) {
       this.#attachments.discard();
-      this.#message(slot, Result.thrown, unsendable);
+      try {
+        this.#message(slot, Result.thrown, unsendable);
+      } catch {
+        // Not even for that error there is room.
+        memory.u32[slot * SLOT_WORDS + Slot.resultTag] = Result.noMemory;
+      }
     }
   }
 
@@ -63,14 +68,12 @@ export class Results {
       memory.u32[lane + Lane.published] = results.length;
       return;
     }
-    let bytes = this.#page(results);
-    let block: number;
+    const bytes = this.#page(results);
+    let block = 0;
     try {
       block = memory.store(this.#encoder.scratch.u8, bytes);
-    } catch (error) {
-      // There is no memory for the results; for the error there is.
-      bytes = this.#page(results.map(() => new Thrown(error)));
-      block = memory.store(this.#encoder.scratch.u8, bytes);
+    } catch {
+      // Without a block, the owner knows that there is no memory for the results.
     }
     memory.u32[lane + Lane.resultBlock] = block;
     memory.u32[lane + Lane.resultBytes] = bytes;
