@@ -27,6 +27,7 @@ export interface Native {
   workerCount(): number;
   sit(pool: number, seat: number, control: number): void;
   advance(lane: number, what: number): number;
+  publishPart(lane: number, count: number): void;
   report(lane: number, block: number, bytes: number): void;
   writeLines(fd: number, bytes: Uint8Array): void;
 }

@@ -24,6 +24,8 @@ import type { Runner, Runners, Stop } from './runners.js';
 import { TaskLane, type Tasks } from './tasks.js';
 
 const CONCURRENCY_SHIFT = 20;
+/** Results of a chunk whose size the caller chose are kept back for so many milliseconds at the most. */
+const PUBLISH_MS = 5;
 
 /** What the loop works with. */
 export interface LoopParts {
@@ -285,6 +287,7 @@ export class Loop {
     const numbers = (kind & Flag.star) === 0 && alone ? inputs.numbers(slot, end) : undefined;
     const results: unknown[] = [];
     this.#lanes[lane].partial = results;
+    if (memory.u32[slot * SLOT_WORDS + Slot.chunk] !== 0) this.#lanes[lane].publishedAt = performance.now();
     let next = start;
     if (numbers !== undefined) {
       const pending = this.#column(at, slot, runner, numbers, results);
@@ -330,8 +333,23 @@ export class Loop {
     let thrown: Thrown | undefined;
     try {
       const { loop, fn } = runner;
-      const [current, published] = [at + Lane.current, at + Lane.published];
-      if (loop(fn, numbers.items, numbers.at + base, f64, outAt + base, start, end, u32, current, published, stop)) {
+      const [current, published, cancelled] = [at + Lane.current, at + Lane.published, job + Slot.cancelled];
+      if (
+        loop(
+          fn,
+          numbers.items,
+          numbers.at + base,
+          f64,
+          outAt + base,
+          start,
+          end,
+          u32,
+          current,
+          published,
+          cancelled,
+          stop,
+        )
+      ) {
         tasks.current = undefined;
         u32[at + Lane.resultTag] = Part.column;
         return undefined;
@@ -354,7 +372,7 @@ export class Loop {
     return { value: undefined };
   }
 
-  /** Runs the claimed items from `next` on. A promise: item `start + results.length` is asynchronous. */
+  /** Runs the claimed items from `next` on. A promise: the item after those in `results` is asynchronous. */
   #items(
     lane: number,
     slot: number,
@@ -371,8 +389,10 @@ export class Loop {
     const { fn } = runner;
     const star = (kind & Flag.star) !== 0;
     const alone = !runner.asynchronous && kind >>> CONCURRENCY_SHIFT <= 1;
+    const chunked = u32[slot * SLOT_WORDS + Slot.chunk] !== 0;
     for (let i = next; i < end; i++) {
       u32[at + Lane.current] = i;
+      let failed = false;
       try {
         const item = inputs.item(slot, base + i);
         const call = () => (star ? fn(...(item as unknown[])) : fn(item));
@@ -384,9 +404,28 @@ export class Loop {
         results.push(value);
       } catch (error) {
         results.push(new Thrown(error));
+        failed = true;
+      }
+      if (!chunked) continue;
+      if (Atomics.load(memory.i32, slot * SLOT_WORDS + Slot.cancelled) !== 0) {
+        // Nobody waits for the rest.
+        results.length = end - u32[at + Lane.start];
+        return undefined;
+      }
+      if (i + 1 < end && (failed || performance.now() - this.#lanes[lane].publishedAt > PUBLISH_MS)) {
+        this.#publish(lane, slot, results);
       }
     }
     return undefined;
+  }
+
+  /** What a long claim has so far goes to the owner: it need not wait for it, and a death does not cost it. */
+  #publish(lane: number, slot: number, results: unknown[]): void {
+    this.#parts.output.flush();
+    this.#parts.results.ofItems(this.#lanes[lane].at, slot, results);
+    native.publishPart(lane, results.length);
+    results.length = 0;
+    this.#lanes[lane].publishedAt = performance.now();
   }
 
   /** The rest of a claim, from an asynchronous item on: one after the other. */
@@ -399,7 +438,6 @@ export class Loop {
     first: PromiseLike<unknown>,
   ): Promise<void> {
     const at = this.#lanes[lane].at;
-    const start = memory.u32[at + Lane.start];
     let promise: PromiseLike<unknown> | undefined = first;
     while (promise !== undefined) {
       try {
@@ -407,7 +445,7 @@ export class Loop {
       } catch (error) {
         results.push(new Thrown(error));
       }
-      promise = this.#items(lane, slot, kind, runner, results, start + results.length);
+      promise = this.#items(lane, slot, kind, runner, results, memory.u32[at + Lane.start] + results.length);
     }
     this.#finishRange(lane, slot, results);
     this.#settled(lane);

@@ -14,8 +14,8 @@ export interface Stop {
 
 /**
  * Calls `fn` for the numbers `input[inAt + i]`, `from <= i < to`, and writes numbers to `output[outAt + i]`. Keeps the
- * lane's progress in `words`: the index that runs, and how many results are in place. Answers true at the end, false
- * when it stopped, and why in `stop`.
+ * lane's progress in `words`: the index that runs, and how many results are in place. Answers true at the end, or when
+ * nobody wants the rest; false when it stopped, and why in `stop`.
  */
 export type ColumnLoop = (
   fn: AnyFunction,
@@ -28,14 +28,16 @@ export type ColumnLoop = (
   words: Uint32Array,
   currentAt: number,
   publishedAt: number,
+  cancelledAt: number,
   stop: Stop,
 ) => boolean;
 
 /** The numbers are tidied as `tidy` does it. */
 const LOOP = `'use strict';
-return function columnLoop(fn, input, inAt, output, outAt, from, to, words, currentAt, publishedAt, stop) {
+return function columnLoop(fn, input, inAt, output, outAt, from, to, words, currentAt, publishedAt, cancelledAt, stop) {
   let published = 0;
   for (let i = from; i < to; i++) {
+    if (words[cancelledAt] !== 0) return true;
     words[currentAt] = i;
     const item = input[inAt + i];
     const integer = item | 0;
@@ -88,9 +90,23 @@ function compileLoop(): ColumnLoop {
   }
 }
 
-const sharedLoop: ColumnLoop = (fn, input, inAt, output, outAt, from, to, words, currentAt, publishedAt, stop) => {
+const sharedLoop: ColumnLoop = (
+  fn,
+  input,
+  inAt,
+  output,
+  outAt,
+  from,
+  to,
+  words,
+  currentAt,
+  publishedAt,
+  cancelledAt,
+  stop,
+) => {
   let published = 0;
   for (let i = from; i < to; i++) {
+    if (words[cancelledAt] !== 0) return true;
     words[currentAt] = i;
     const value = fn(tidy(input[inAt + i])) as unknown;
     if (typeof value !== 'number') {

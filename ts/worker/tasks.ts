@@ -16,6 +16,8 @@ export class TaskLane {
   readonly #tasks: Tasks;
   /** Results of the items that the lane's claim has run so far. */
   partial: unknown[] | undefined;
+  /** When results of a long claim went to the owner last. */
+  publishedAt = 0;
 
   constructor(tasks: Tasks, lane: number, at: number) {
     this.#tasks = tasks;

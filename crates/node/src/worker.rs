@@ -37,6 +37,17 @@ pub fn advance(lane: u32, what: u32) -> Result<i32> {
     })
 }
 
+/// The results of the first `count` items that `lane` claimed are in place, and go to the owner.
+#[napi(catch_unwind)]
+pub fn publish_part(lane: u32, count: u32) -> Result<()> {
+    with(|environment| {
+        if let Some(worker) = environment.worker.as_mut() {
+            worker.publish(lane as usize, count);
+        }
+        Ok(())
+    })
+}
+
 /// The task in `lane` reports a value: a block of this isolate with `bytes` of encoded value.
 #[napi(catch_unwind)]
 pub fn report(lane: u32, block: u32, bytes: u32) -> Result<()> {

@@ -173,6 +173,37 @@ impl Worker {
         }
     }
 
+    /// The results of the first `count` items that `lane` claimed are in place: they go to the owner now, and the claim
+    /// goes on with the others. For long claims, so that neither the owner waits for them nor a death costs them.
+    pub fn publish(&mut self, lane: usize, count: u32) {
+        let Some(claim) = self.claims.get(lane).copied() else { return };
+        if claim.slot == 0 || count == 0 || count >= claim.count {
+            return;
+        }
+        let Some(job) = Slot::at(self.pool.blocks.region(), claim.slot) else { return };
+        let now = now_ns();
+        self.counters.ran(count, now.saturating_sub(claim.began), job.id(), claim.start);
+        self.send_part(lane, claim, count);
+        let claim = &mut self.claims[lane];
+        claim.start += count;
+        claim.count -= count;
+        claim.began = now;
+        let (start, left) = (claim.start, claim.count);
+        for (at, value) in [(16, 0), (20, 0), (24, 0), (28, 0), (4, start), (8, left)] {
+            self.word(lane, at).store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Sends what the lane's words say about the first `count` items of its claim; a block becomes the owner's.
+    fn send_part(&self, lane: usize, claim: Claim, count: u32) {
+        let [tag, block, bytes] = [20, 24, 28].map(|at| self.word(lane, at).load(Ordering::Relaxed));
+        if block != 0 {
+            // A block that is not this worker's stays whoever's it is; the owner will find that it is not its own.
+            let _ = self.pool.blocks.hand_over(block, self.context.id(), self.pool.owner.id());
+        }
+        self.send(Kind::Part, claim.slot, [claim.start, count, tag, block, bytes]);
+    }
+
     fn send(&self, kind: Kind, slot: u32, rest: [u32; 5]) {
         self.pool.owner.send(Record::new(self.pool.id, kind, slot, rest));
     }
@@ -191,8 +222,8 @@ impl Worker {
         self.counters.ran(claim.count, ran, job.id(), claim.start);
         self.word(lane, 0).store(0, Ordering::Relaxed);
         self.claims[lane].slot = 0;
-        let (mine, owner) = (self.context.id(), self.pool.owner.id());
         if job.kind() == kind::CALL {
+            let (mine, owner) = (self.context.id(), self.pool.owner.id());
             let block = job.result_block();
             if block != 0 {
                 // A block that is not this worker's stays whoever's it is; the owner will find that it is not its own.
@@ -200,13 +231,9 @@ impl Worker {
             }
             self.send(Kind::Called, claim.slot, [self.index as u32, 0, 0, 0, 0]);
         } else {
-            let [tag, block, bytes] = [20, 24, 28].map(|at| self.word(lane, at).load(Ordering::Relaxed));
-            if block != 0 {
-                let _ = self.pool.blocks.hand_over(block, mine, owner);
-            }
             let count = u64::from(claim.count.max(1));
             self.pace = Some(Pace { call: job.id(), each: ran / count, last: count });
-            self.send(Kind::Part, claim.slot, [claim.start, claim.count, tag, block, bytes]);
+            self.send_part(lane, claim, claim.count);
         }
     }
 
@@ -516,13 +543,11 @@ impl Worker {
         let end = claim.start + claim.count;
         let published = claim.start + self.word(lane, 16).load(Ordering::Acquire).min(claim.count);
         if published > claim.start {
-            let [tag, block, bytes] = [20, 24, 28].map(|at| self.word(lane, at).load(Ordering::Relaxed));
-            // Without a tag the worker's program was in the middle of a column.
-            let tag = if tag == 0 { lane::IN_COLUMN } else { tag };
-            if block != 0 {
-                let _ = self.pool.blocks.hand_over(block, self.context.id(), self.pool.owner.id());
+            if self.word(lane, 20).load(Ordering::Relaxed) == 0 {
+                // The worker's program was in the middle of a column.
+                self.word(lane, 20).store(lane::IN_COLUMN, Ordering::Relaxed);
             }
-            self.send(Kind::Part, claim.slot, [claim.start, published - claim.start, tag, block, bytes]);
+            self.send_part(lane, claim, published - claim.start);
         }
         if published < end {
             let running = self.word(lane, 12).load(Ordering::Relaxed).clamp(published, end - 1);
