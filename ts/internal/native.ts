@@ -23,7 +23,7 @@ export interface Native {
   countInterrupts(): number;
   counters(pool: number, worker: number): number[];
   bucketStarts(): number[];
-  nowUs(): number;
+  nowMs(): number;
   workerCount(): number;
   sit(pool: number, seat: number, control: number): void;
   advance(lane: number, what: number): number;

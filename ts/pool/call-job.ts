@@ -206,6 +206,8 @@ export class CallJob implements Job {
   }
 
   #lost(seat: number): void {
+    // A result that was not handed over went with its worker.
+    memory.u32[this.slot * SLOT_WORDS + Slot.resultBlock] = 0;
     if (this.#settled) {
       this.#core.release(this.slot);
       return;

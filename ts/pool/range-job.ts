@@ -89,6 +89,8 @@ export class RangeJob {
   /** Ends the call with an error; tasks that run are stopped, and killed after the grace period. */
   abort(error: unknown): void {
     if (this.#ended) return;
+    // First, so that what a worker claims from here on it does not run.
+    this.drop();
     for (const { slot } of this.#slots) this.core.stopper.stop(slot, this.policy?.grace ?? this.core.options.grace);
     this.#giveUp(error);
   }

@@ -1,4 +1,4 @@
-import { Lane } from '../internal/layout.js';
+import { Lane, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { Core } from './core.js';
@@ -18,9 +18,19 @@ export class Stopper {
   /** Stops every task of the job in `slot`. */
   stop(slot: number, grace: number): void {
     if (slot === 0 || !this.#core.running) return;
+    this.#stopNow(slot, grace);
+    if (grace === Number.POSITIVE_INFINITY) return;
+    // A worker may have taken the job just now, and not written so into its lane yet: look once more.
+    const call = memory.u32[slot * SLOT_WORDS + Slot.call];
+    this.#core.agenda.in(Math.max(grace, 1), () => {
+      if (memory.u32[slot * SLOT_WORDS + Slot.call] === call) this.#stopNow(slot, grace);
+    });
+  }
+
+  #stopNow(slot: number, grace: number): void {
     for (const worker of this.#core.workers) {
       for (const lane of worker.busyLanes()) {
-        if (memory.u32[lane + Lane.slot] === slot) this.stopLane(worker, lane, grace);
+        if (memory.u32[lane + Lane.slot] === slot && isWanted(lane)) this.stopLane(worker, lane, grace);
       }
     }
   }

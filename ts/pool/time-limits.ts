@@ -53,7 +53,9 @@ export class TimeLimits {
         const policy = job?.policy;
         if (job === undefined || policy === undefined || policy.timeout === Number.POSITIVE_INFINITY) continue;
         if (memory.u32[lane + Lane.unwanted] === memory.u32[lane + Lane.claim]) continue;
-        const ran = ((native.nowUs() - memory.u32[lane + Lane.began]) >>> 0) / 1000;
+        // A claim that begins between the two readings has not run yet.
+        const began = memory.u32[lane + Lane.began];
+        const ran = Math.max(0, (native.nowMs() - began) | 0);
         if (ran < policy.timeout) next = Math.min(next, policy.timeout - ran);
         else
           job.timedOut(memory.u32[lane + Lane.current], () => this.#core.stopper.stopLane(worker, lane, policy.grace));

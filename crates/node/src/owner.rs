@@ -196,10 +196,10 @@ pub fn bucket_starts() -> Vec<f64> {
     (0..manycore_core::stats::BUCKETS).map(|i| Histogram::bucket_start(i) as f64).collect()
 }
 
-/// Monotonic time in microseconds, on the clock that stamps the lanes.
+/// Monotonic time in milliseconds, on the clock that stamps the lanes.
 #[napi(catch_unwind)]
-pub fn now_us() -> u32 {
-    manycore_core::clock::now_us()
+pub fn now_ms() -> u32 {
+    manycore_core::clock::now_ms()
 }
 
 /// Workers seated in this process.

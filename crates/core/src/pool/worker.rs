@@ -35,7 +35,7 @@ const BATCH: usize = 32;
 /// | 12 | index in progress | the worker's program |
 /// | 16 | results already in the column, or in the block | the worker's program |
 /// | 20, 24, 28 | result tag, block, bytes | the worker's program |
-/// | 32 | when the claim began, µs modulo 2^32 | core |
+/// | 32 | when the claim began, ms modulo 2^32 | core |
 /// | 36 | number of the claim that the owner wants no more of | the owner's program |
 /// | 40 | number of the claim in progress | core |
 pub mod lane {
@@ -364,7 +364,7 @@ impl Worker {
         for at in [16, 20, 24, 28] {
             self.word(lane, at).store(0, relaxed);
         }
-        self.word(lane, 32).store((now / 1000) as u32, relaxed);
+        self.word(lane, 32).store((now / 1_000_000) as u32, relaxed);
         self.word(lane, 40).fetch_add(1, relaxed);
         // SYNC POINT: lane filled, for whoever watches time limits.
         self.word(lane, 0).store(slot, Ordering::Release);
