@@ -29,11 +29,11 @@ const steps = [
     async run() {
       // The warning is about code that also runs in a module, and finds out where it is.
       const logOverride = { 'empty-import-meta': 'silent' };
-      // A worker reads its program at every start: half the text is half the time for that. Names are kept.
+      // Half the text is half the time to read it, at every start. Names are kept.
       const small = { minifyWhitespace: true, minifySyntax: true };
       await bundle({ entryPoints: ['ts/worker/main.ts'], outfile: this.output, format: 'cjs', logOverride, ...small });
       // One folder deep, as the modules are that look for files beside them.
-      await bundle({ entryPoints: ['ts/index.ts'], outdir: 'dist/bundle', format: 'esm', splitting: true });
+      await bundle({ entryPoints: ['ts/index.ts'], outdir: 'dist/bundle', format: 'esm', splitting: true, ...small });
     },
   },
   {

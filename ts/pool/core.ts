@@ -222,7 +222,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     options: TaskOptions,
     index = 0,
   ): Running | undefined {
-    this.#mustRun();
+    this.#mustRun(1);
     const number = this.functions.numberOf(fn);
     const job = new CallJob(this, resolve, reject, this.policyFor(options), index);
     job.start(number, args, options.transfer);
@@ -237,7 +237,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     sink: RangeSink,
     first = 0,
   ): Running | undefined {
-    this.#mustRun();
+    this.#mustRun(items.length);
     const number = this.functions.numberOf(fn);
     const policy = this.policyFor(options);
     if (policy?.signal?.aborted) throw policy.signal.reason;
@@ -264,7 +264,9 @@ export class Core implements Engine, Recipient, WorkersHost {
     return options === noTaskOptions ? this.defaultPolicy : policyOf(this.options, options);
   }
 
-  #mustRun(): void {
+  /** Throws when the pool has ended. Workers start for `tasks` tasks: they do so while the call is prepared. */
+  #mustRun(tasks: number): void {
+    this.workers.demand(tasks);
     if (!this.running) throw this.refusal() ?? notRunning();
   }
 

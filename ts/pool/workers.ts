@@ -205,10 +205,10 @@ export class Workers {
     return count;
   }
 
-  /** Makes sure that there are workers for the pending tasks. */
-  demand(): void {
+  /** Makes sure that there are workers for the pending tasks, and for `coming` more. */
+  demand(coming = 0): void {
     const { minProcesses, processes } = this.#host.options;
-    const wanted = Math.max(minProcesses, Math.min(processes, this.#host.pending));
+    const wanted = Math.max(minProcesses, Math.min(processes, this.#host.pending + coming));
     if (wanted > this.#wanted) {
       this.#wanted = wanted;
       this.balance();
