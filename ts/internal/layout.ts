@@ -60,7 +60,7 @@ export const Flag = {
 } as const;
 
 /** How a result is given. */
-export const Result = { none: 0, number: 1, message: 2, thrown: 3, noMemory: 4 } as const;
+export const Result = { none: 0, number: 1, message: 2, thrown: 3, noMemory: 4, noParcel: 5 } as const;
 /** How a part of a range is given. */
 export const Part = { column: 1, page: 2 } as const;
 

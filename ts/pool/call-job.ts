@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { TimeoutError } from '../internal/errors.js';
+import { SerializationError, TimeoutError } from '../internal/errors.js';
 import {
   Args,
   Flag,
@@ -121,7 +121,7 @@ export class CallJob implements Job {
 
   giveParcel(port: MessagePort): void {
     const parcel = this.#luggage?.parcel;
-    if (parcel === undefined || this.#settled || this.#parcelGone) {
+    if (parcel === undefined || this.#settled || this.#again !== undefined || this.#parcelGone) {
       port.postMessage({ parcelFor: this.slot });
       return;
     }
@@ -192,6 +192,7 @@ export class CallJob implements Job {
     let thrown = tag === Result.thrown;
     try {
       if (tag === Result.noMemory) throw noMemory();
+      if (tag === Result.noParcel) throw new SerializationError('What was moved with the arguments is gone');
       value = readResult(this.#core, this.slot);
     } catch (error) {
       value = error;

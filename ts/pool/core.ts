@@ -14,7 +14,7 @@ import { Attachments, type ToWorker } from './attachments.js';
 import { Backlog } from './backlog.js';
 import { CallJob, flagsOf } from './call-job.js';
 import { Dispatch } from './dispatch.js';
-import type { Engine, EngineEvents, Running } from './engine.js';
+import type { Engine, EngineEvents, Hold, Running } from './engine.js';
 import { FunctionTable } from './function-table.js';
 import { inbox, type Recipient } from './inbox.js';
 import { decodeError, type PreparedInitializer, prepareInitializer } from './initializer.js';
@@ -75,8 +75,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   readonly #initializer: PreparedInitializer | undefined;
   #drained: Array<() => void> = [];
   #ended: Promise<void> | undefined;
-  #joining = false;
-  readonly #holds = new Set<(error: unknown) => void>();
+  readonly #holds = new Set<Hold>();
   readonly #readiness: Readiness;
   readonly #tally = new Tally(this);
   #idleTimer: (() => void) | undefined;
@@ -121,8 +120,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   get needsWorkers(): boolean {
-    const more = this.pending > 0 || (this.#holds.size > 0 && !this.#joining);
-    return this.running && (!this.closed || more);
+    return this.running && (!this.closed || this.pending > 0 || this.#holds.size > 0);
   }
 
   /** Why new work is refused, if it is. */
@@ -144,12 +142,12 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   async ended(): Promise<void> {
-    this.#joining = true;
+    for (const hold of [...this.#holds]) hold.onJoin();
     // Whoever waits for the end keeps Node alive until then.
     inbox.began();
     try {
       this.#maybeDismissAll();
-      if (this.pending > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
+      while (this.needsWorkers) await new Promise<void>((resolve) => this.#drained.push(resolve));
       await Promise.all([...this.workers].map((worker) => worker.exited));
       await this.end(notRunning, notRunning);
     } finally {
@@ -169,7 +167,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     const handles = [...this.workers];
     for (const worker of handles) this.workers.kill(worker);
     this.refuseAll(error);
-    for (const onEnd of [...this.#holds]) onEnd(error());
+    for (const hold of [...this.#holds]) hold.onEnd(error());
     this.agenda.clear();
     inbox.began();
     await Promise.all(handles.map((worker) => worker.exited));
@@ -195,10 +193,13 @@ export class Core implements Engine, Recipient, WorkersHost {
     for (const job of this.slots.occupants()) job.refuse(error());
   }
 
-  hold(onEnd: (error: unknown) => void): () => void {
-    this.#holds.add(onEnd);
+  hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void {
+    const hold: Hold = { onEnd, onJoin };
+    this.#holds.add(hold);
     return () => {
-      if (this.#holds.delete(onEnd)) this.#maybeDismissAll();
+      if (!this.#holds.delete(hold)) return;
+      this.#maybeDismissAll();
+      if (!this.needsWorkers) this.#wakeDrained();
     };
   }
 
@@ -287,7 +288,9 @@ export class Core implements Engine, Recipient, WorkersHost {
   began(tasks: number): void {
     const { maxPending, whenFull } = this.options;
     if (whenFull === 'reject' && this.pending + tasks > maxPending) {
-      throw new QueueFullError(`The pool has ${this.pending} pending tasks; its limit is ${maxPending}`);
+      throw new QueueFullError(
+        `${this.pending} tasks are pending; ${tasks} more would pass the limit of ${maxPending}`,
+      );
     }
     if (this.pending === 0) {
       inbox.began();

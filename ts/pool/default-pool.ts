@@ -7,7 +7,9 @@ let shared: Pool | undefined;
 
 /** The pool behind the functions of the module: made at the first call, its workers idle away. */
 function defaultPool(): Pool {
-  shared ??= new Pool({ minProcesses: 0, idleTimeout: IDLE_MS, name: 'manycore-default' });
+  // One that broke, or that was ended, is replaced.
+  if (shared === undefined || !Pool.takesWork(shared))
+    shared = new Pool({ minProcesses: 0, idleTimeout: IDLE_MS, name: 'manycore-default' });
   return shared;
 }
 

@@ -1,15 +1,18 @@
 import { expected } from '../internal/describe.js';
 import type { Transferable } from './options.js';
 
+/** @throws TypeError for what is no ArrayBuffer: a MessagePort can go to one worker only, by `apply` */
+export function mustBeBuffer(item: Transferable): asserts item is ArrayBuffer {
+  if (item instanceof ArrayBuffer) return;
+  throw new TypeError(`${expected('transfer', 'a list of ArrayBuffers', item)}; give a MessagePort to \`apply\``);
+}
+
 /**
  * Makes a buffer unusable here, as moving it does. The items of a `map` go to any worker, so what they are made of is
  * copied to where all can read it; that the caller gives it away still holds.
- * @throws TypeError for what is no ArrayBuffer: a MessagePort can go to one worker only, by `apply`
  */
 export function detach(buffer: Transferable): void {
-  if (!(buffer instanceof ArrayBuffer)) {
-    throw new TypeError(`${expected('transfer', 'a list of ArrayBuffers', buffer)}; give a MessagePort to \`apply\``);
-  }
+  mustBeBuffer(buffer);
   if (buffer.byteLength > 0) structuredClone(buffer, { transfer: [buffer] });
 }
 

@@ -12,6 +12,12 @@ export interface Running {
   refuse(error: unknown): void;
 }
 
+/** A call that comes back for more: what to call when the pool ends, and when somebody waits for its end. */
+export interface Hold {
+  onEnd(error: unknown): void;
+  onJoin(): void;
+}
+
 /** What a pool's methods are made of: tasks in worker threads, or in the calling thread. */
 export interface Engine {
   /** Why new work is refused, if it is. */
@@ -36,8 +42,11 @@ export interface Engine {
     /** Index of the first item within its call. */
     first?: number,
   ): Running | undefined;
-  /** A call that comes back for more is under way: until the answered function is called, workers stay after `close`. `onEnd` is called when the pool ends. */
-  hold(onEnd: (error: unknown) => void): () => void;
+  /**
+   * A call that comes back for more is under way: until the answered function is called, workers stay after `close`.
+   * `onEnd` is called when the pool ends, `onJoin` when somebody waits for that: the call is to come to its end.
+   */
+  hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void;
   /** Blocks the calling thread until `done()`. Throws DeadlockError if that can never be. */
   waitFor(done: () => boolean): void;
   /** Starts the workers that are to be there always; resolves when they are ready. */

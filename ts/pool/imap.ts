@@ -3,6 +3,7 @@ import { expected } from '../internal/describe.js';
 import { TimeoutError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { tidy } from '../internal/numbers.js';
+import { waitOptions } from '../internal/options.js';
 import { detachListed } from './detach.js';
 import type { Engine, Running } from './engine.js';
 import type { TaskOptions } from './options.js';
@@ -67,6 +68,8 @@ export class Imap implements ImapIterator<unknown> {
   #arrived = 0;
   #pulling = false;
   #sourceEnded = false;
+  /** Somebody waits for the pool's end: the source is read to its end, whether results are read or not. */
+  #finishing = false;
   #sourceError: { error: unknown } | undefined;
   /** Why there is nothing more to come, before the source's end. */
   #stopped: { error: unknown } | 'returned' | undefined;
@@ -79,7 +82,10 @@ export class Imap implements ImapIterator<unknown> {
     this.#iterator = this.#async
       ? (source as AsyncIterable<unknown>)[Symbol.asyncIterator]()
       : (source as Iterable<unknown>)[Symbol.iterator]();
-    this.#release = engine.hold((error) => this.#stop({ error }));
+    this.#release = engine.hold(
+      (error) => this.#stop({ error }),
+      () => this.#finish(),
+    );
     const { signal } = plan.options;
     if (signal?.aborted) this.#stop({ error: signal.reason });
     else onAbort(signal, this.#onAbort);
@@ -91,7 +97,7 @@ export class Imap implements ImapIterator<unknown> {
   }
 
   next(options?: { timeout?: number }): Promise<IteratorResult<unknown>> {
-    const timeout = options?.timeout ?? Number.POSITIVE_INFINITY;
+    const { timeout } = waitOptions(options);
     return new Promise((resolve, reject) => {
       const reader: Reader = { resolve, reject };
       this.#readers.push(reader);
@@ -133,7 +139,7 @@ export class Imap implements ImapIterator<unknown> {
 
   get #mayPull(): boolean {
     const ahead = this.#pulled - this.#read;
-    return this.#stopped === undefined && !this.#sourceEnded && ahead < this.#plan.bufferSize;
+    return this.#stopped === undefined && !this.#sourceEnded && (this.#finishing || ahead < this.#plan.bufferSize);
   }
 
   #pullSync(): void {
@@ -173,6 +179,7 @@ export class Imap implements ImapIterator<unknown> {
     this.#sourceEnded = true;
     this.#sourceError = error;
     this.#flush();
+    if (this.#finishing) this.#finish();
   }
 
   // ---------------------------------------------------------------------------------------- the workers
@@ -272,6 +279,14 @@ export class Imap implements ImapIterator<unknown> {
     if (this.#stopped !== undefined) return;
     this.#flushIfIdle();
     this.#serve();
+    if (this.#finishing) this.#finish();
+  }
+
+  /** As Python's, which reads its source eagerly: everything runs before the pool's end. */
+  #finish(): void {
+    this.#finishing = true;
+    if (this.#mayPull) this.#pull();
+    if (this.#sourceEnded && this.#chunk.length === 0 && this.#chunksInFlight === 0) this.#leave();
   }
 
   // ----------------------------------------------------------------------------------------- the reader

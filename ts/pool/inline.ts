@@ -3,7 +3,7 @@ import { PoolTerminatedError, QueueFullError, StateError } from '../internal/err
 import type { AnyFunction } from '../internal/functions/definition.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
-import type { Engine, EngineEvents, Running } from './engine.js';
+import type { Engine, EngineEvents, Hold, Running } from './engine.js';
 import { inbox } from './inbox.js';
 import { runUntil } from './inline-block.js';
 import { InlineCall, type InlineSink, sinkOfOne } from './inline-call.js';
@@ -57,7 +57,7 @@ export class InlineEngine implements Engine, Interruptible {
   /** The call that was made last: the one that a `*Sync` method waits for. */
   #newest: InlineCall | undefined;
   #turn: NodeJS.Immediate | undefined;
-  readonly #holds = new Set<(error: unknown) => void>();
+  readonly #holds = new Set<Hold>();
   /** Told when nothing is pending. */
   #drained: Array<() => void> = [];
   /** Told when the initializer is done, or the pool has ended. */
@@ -249,10 +249,11 @@ export class InlineEngine implements Engine, Interruptible {
     this.#endIfDone();
   }
 
-  hold(onEnd: (error: unknown) => void): () => void {
-    this.#holds.add(onEnd);
+  hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void {
+    const hold: Hold = { onEnd, onJoin };
+    this.#holds.add(hold);
     return () => {
-      if (this.#holds.delete(onEnd)) this.#endIfDone();
+      if (this.#holds.delete(hold)) this.#endIfDone();
     };
   }
 
@@ -266,11 +267,12 @@ export class InlineEngine implements Engine, Interruptible {
   }
 
   async ended(): Promise<void> {
+    for (const hold of [...this.#holds]) hold.onJoin();
     while (this.#alive) {
       if (this.pending > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
       // Whoever reads an iterator may be about to ask for more.
       await new Promise((resolve) => setImmediate(resolve));
-      if (this.pending === 0) this.#end(notRunning, notRunning);
+      if (this.pending === 0 && this.#holds.size === 0) this.#end(notRunning, notRunning);
     }
   }
 
@@ -284,7 +286,7 @@ export class InlineEngine implements Engine, Interruptible {
     this.#alive = false;
     clearImmediate(this.#turn);
     for (const call of [...this.#calls]) call.abort(error());
-    for (const onEnd of [...this.#holds]) onEnd(error());
+    for (const hold of [...this.#holds]) hold.onEnd(error());
     this.#queue.clear();
     this.agenda.clear();
     unwatchInterrupts(this);

@@ -40,7 +40,7 @@ export interface TaskLimits {
    */
   backoff?: number | ((attempt: number) => number);
   /**
-   * How many async tasks one worker runs at the same time.
+   * How many async tasks one worker runs at the same time. A call can ask for more than its pool, up to 256.
    * @default 1
    * @example 16
    */

@@ -44,6 +44,9 @@ function merged(pool: ResolvedPoolOptions, own: TaskOptions): Policy {
   };
 }
 
+/** What a timer can wait, in milliseconds: 24 days. */
+const LONGEST_PAUSE = 0x7fffffff;
+
 /** What follows a failed attempt: another one after `pause` milliseconds, or the end with `error`. */
 export type Consequence = { readonly pause: number } | { readonly error: unknown };
 
@@ -53,7 +56,7 @@ export function consequence(policy: Policy | undefined, attempt: number, error: 
   try {
     if (policy.retryOn !== undefined && !policy.retryOn(error as Error)) return { error };
     const ms = typeof policy.backoff === 'function' ? policy.backoff(attempt) : policy.backoff;
-    return { pause: Number.isFinite(ms) && ms > 0 ? ms : 0 };
+    return { pause: ms > 0 ? Math.min(ms, LONGEST_PAUSE) : 0 };
   } catch (thrown) {
     return { error: thrown };
   }

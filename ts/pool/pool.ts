@@ -12,7 +12,7 @@ import { Range } from '../range.js';
 import { AsyncResult, limited } from './async-result.js';
 import { Collector } from './collect.js';
 import { Core } from './core.js';
-import { detach } from './detach.js';
+import { detach, mustBeBuffer } from './detach.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
 import { argumentsOf, Imap, type ImapIterator, type Source } from './imap.js';
 import { InlineEngine } from './inline.js';
@@ -21,7 +21,7 @@ import { outside } from './outside.js';
 import { observe } from './progress.js';
 import type { Items } from './range-input.js';
 import type { PoolStats, WorkerInfo } from './stats.js';
-import type { Arguments, CallArguments, NumberArray, Outcome, Settled } from './types.js';
+import type { Arguments, BigIntArray, CallArguments, NumberArray, Outcome, Settled } from './types.js';
 
 type Resolve = (value: unknown) => void;
 type Reject = (error: unknown) => void;
@@ -75,6 +75,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     };
     this.#engine =
       this.#options.context === 'inline' ? new InlineEngine(this.#options, events) : new Core(this.#options, events);
+  }
+
+  /** Internal: whether a pool takes new calls. */
+  static takesWork(pool: Pool): boolean {
+    return pool.#engine.refusal() === undefined;
   }
 
   /** How many workers the pool has at the most. */
@@ -179,6 +184,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: V,
     options?: TaskOptions | number,
   ): Promise<V>;
+  map<V extends BigIntArray>(
+    fn: (item: bigint) => bigint | Promise<bigint>,
+    items: V,
+    options?: TaskOptions | number,
+  ): Promise<V>;
   map<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): Promise<Outcome<R>[]>;
   map(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): Promise<unknown> {
     return promise(this.#map(fn, items, options, false, 'map'));
@@ -188,17 +198,36 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   mapAsync<T, R>(
     fn: (item: T) => R,
     items: Source<T>,
+    options: Settled<AsyncTaskOptions<PromiseSettledResult<Outcome<R>>[]>>,
+  ): AsyncResult<PromiseSettledResult<Outcome<R>>[]>;
+  mapAsync<V extends NumberArray>(
+    fn: (item: number) => number | Promise<number>,
+    items: V,
+    options?: AsyncTaskOptions<V> | number,
+  ): AsyncResult<V>;
+  mapAsync<T, R>(
+    fn: (item: T) => R,
+    items: Source<T>,
     options?: AsyncTaskOptions<Outcome<R>[]> | number,
-  ): AsyncResult<Outcome<R>[]> {
-    return later(
-      this.#map(fn, items, options as AsyncTaskOptions | number, false, 'mapAsync'),
-      options as AsyncTaskOptions,
-    );
+  ): AsyncResult<Outcome<R>[]>;
+  mapAsync(fn: AnyFunction, items: Source<unknown>, options?: AsyncTaskOptions<never> | number): AsyncResult<unknown> {
+    return later(this.#map(fn, items, options, false, 'mapAsync'), options);
   }
 
   /** As `map`, blocking the calling thread until the results are there. */
-  mapSync<T, R>(fn: (item: T) => R, items: Iterable<T>, options?: TaskOptions | number): Outcome<R>[] {
-    return this.#block(this.#map(fn, items, options, false, 'mapSync')) as Outcome<R>[];
+  mapSync<T, R>(
+    fn: (item: T) => R,
+    items: Iterable<T>,
+    options: Settled<TaskOptions>,
+  ): PromiseSettledResult<Outcome<R>>[];
+  mapSync<V extends NumberArray>(
+    fn: (item: number) => number | Promise<number>,
+    items: V,
+    options?: TaskOptions | number,
+  ): V;
+  mapSync<T, R>(fn: (item: T) => R, items: Iterable<T>, options?: TaskOptions | number): Outcome<R>[];
+  mapSync(fn: AnyFunction, items: Iterable<unknown>, options?: TaskOptions | number): unknown {
+    return this.#block(this.#map(fn, items, options, false, 'mapSync'));
   }
 
   /**
@@ -223,30 +252,43 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /** As `starmap`; the results can be asked for, cancelled, and given to callbacks. Python: `Pool.starmap_async`. */
-  starmapAsync<A extends unknown[], R>(
+  starmapAsync<A extends Arguments, R>(
+    fn: (...args: A) => R,
+    items: Source<Readonly<A>>,
+    options: Settled<AsyncTaskOptions<PromiseSettledResult<Outcome<R>>[]>>,
+  ): AsyncResult<PromiseSettledResult<Outcome<R>>[]>;
+  starmapAsync<A extends Arguments, R>(
     fn: (...args: A) => R,
     items: Source<Readonly<A>>,
     options?: AsyncTaskOptions<Outcome<R>[]> | number,
-  ): AsyncResult<Outcome<R>[]> {
-    return later(
-      this.#map(fn, items, options as AsyncTaskOptions | number, true, 'starmapAsync'),
-      options as AsyncTaskOptions,
-    );
+  ): AsyncResult<Outcome<R>[]>;
+  starmapAsync(
+    fn: AnyFunction,
+    items: Source<unknown>,
+    options?: AsyncTaskOptions<never> | number,
+  ): AsyncResult<unknown> {
+    return later(this.#map(fn, items, options, true, 'starmapAsync'), options);
   }
 
   /** As `starmap`, blocking the calling thread until the results are there. */
-  starmapSync<A extends unknown[], R>(
+  starmapSync<A extends Arguments, R>(
+    fn: (...args: A) => R,
+    items: Iterable<Readonly<A>>,
+    options: Settled<TaskOptions>,
+  ): PromiseSettledResult<Outcome<R>>[];
+  starmapSync<A extends Arguments, R>(
     fn: (...args: A) => R,
     items: Iterable<Readonly<A>>,
     options?: TaskOptions | number,
-  ): Outcome<R>[] {
-    return this.#block(this.#map(fn, items, options, true, 'starmapSync')) as Outcome<R>[];
+  ): Outcome<R>[];
+  starmapSync(fn: AnyFunction, items: Iterable<unknown>, options?: TaskOptions | number): unknown {
+    return this.#block(this.#map(fn, items, options, true, 'starmapSync'));
   }
 
   #map(
     fn: AnyFunction,
     source: Source<unknown>,
-    given: AsyncTaskOptions | number | undefined,
+    given: AsyncTaskOptions<never> | number | undefined,
     star: boolean,
     method: string,
   ): Start {
@@ -267,8 +309,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     resolve: Resolve,
     reject: Reject,
   ): Running | undefined {
+    for (const buffer of options.transfer ?? []) mustBeBuffer(buffer);
     const observer = observe(options, items.length);
-    const onSettled = observer.active ? observer.onItems(reject) : undefined;
+    let running: Running | undefined;
+    // A progress function that throws ends the call.
+    const end = (error: unknown) => (running === undefined ? reject(error) : running.refuse(error));
+    const onSettled = observer.active ? observer.onItems(end) : undefined;
     const collector = new Collector(items, options.settled === true, resolve, reject, onSettled);
     if (items.length === 0) {
       if (options.signal?.aborted) reject(options.signal.reason);
@@ -276,7 +322,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       return undefined;
     }
     const rows = star ? Array.from(items, argumentsOf) : items;
-    const running = this.#engine.range(fn, rows, star, observer.options, collector);
+    running = this.#engine.range(fn, rows, star, observer.options, collector);
     for (const buffer of options.transfer ?? []) detach(buffer);
     if (options.failFast === true) collector.failFast = (error) => running?.refuse(error);
     return running;
@@ -478,7 +524,7 @@ function promise<R>(start: Start): Promise<R> {
 }
 
 /** An AsyncResult with the callbacks of the options. */
-function later<R>(start: Start, options: AsyncTaskOptions | number | undefined): AsyncResult<R> {
+function later<R>(start: Start, options: AsyncTaskOptions<never> | number | undefined): AsyncResult<R> {
   const callbacks = typeof options === 'object' ? options : {};
   const { callback, errorCallback } = callbacks as { callback?: (value: unknown) => void; errorCallback?: Reject };
   const inContext = callback === undefined && errorCallback === undefined ? undefined : AsyncLocalStorage.snapshot();

@@ -18,6 +18,9 @@ export type NumberArray =
   | Uint8Array
   | Uint8ClampedArray;
 
+/** A typed array of BigInts. */
+export type BigIntArray = BigInt64Array | BigUint64Array;
+
 /** Options with which results come as `Promise.allSettled` gives them. */
 export type Settled<O> = O & { settled: true };
 

@@ -184,8 +184,13 @@ export class Loop {
     let done = true;
     try {
       const runner = await loading;
-      if (parcel === undefined) results.ofCall(slot, undefined);
-      else done = attachments.opening(parcel, () => this.#start(lane, slot, kind, runner));
+      if (parcel === undefined) {
+        results.withoutParcel(slot);
+      } else {
+        // The task starts now, and its time limit with it.
+        memory.u32[this.#lanes[lane].at + Lane.began] = native.nowMs();
+        done = attachments.opening(parcel, () => this.#start(lane, slot, kind, runner));
+      }
     } catch (error) {
       this.#failed(lane, slot, kind, error);
     }

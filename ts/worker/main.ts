@@ -79,7 +79,11 @@ async function initialize({ fn, block, bytes }: NonNullable<WorkerSetup['initial
 }
 
 function encoded(error: unknown): Uint8Array {
-  encoder.encodeOne(memory, 0, 0, error);
+  try {
+    encoder.encodeOne(memory, 0, 0, error);
+  } catch (unsendable) {
+    encoder.encodeOne(memory, 0, 0, unsendable);
+  }
   return Uint8Array.from(encoder.scratch.u8.subarray(0, encoder.length));
 }
 

@@ -43,6 +43,11 @@ export class Results {
     }
   }
 
+  /** The call in `slot` could not be made: the owner did not give what was moved with its arguments. */
+  withoutParcel(slot: number): void {
+    memory.u32[slot * SLOT_WORDS + Slot.resultTag] = Result.noParcel;
+  }
+
   /** What the call in `slot` threw. */
   ofFailedCall(slot: number, error: unknown): void {
     try {
