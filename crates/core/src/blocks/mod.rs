@@ -1,0 +1,359 @@
+//! The region's allocator.
+//!
+//! Small blocks come in size classes of quarter steps between powers of two. They are carved off a chunk, so that they
+//! lie together, and go back to one lock-free list per class. A small block is never merged or split, so its class,
+//! written when it is carved, is true for ever. Large blocks are ranges of whole pages between the chunks, which split
+//! and grow together again under a mutex (`large.rs`); a set of pages tells them from small ones. So the whole region can
+//! be walked block by block.
+//!
+//! Header of a block (16 bytes, then the payload); that of a large block is not used:
+//!
+//! | bytes | what | who writes it |
+//! |---|---|---|
+//! | 0–7 | tag: generation << 32 \| owner; owner 0 means free | alloc: CAS (g,0) → (g,owner); free: CAS (g,owner) → (g+1,0) |
+//! | 8–11 | size class | whoever carved it, once |
+//! | 12–15 | next free block of the class, in units | the free list |
+//!
+//! The tag is the truth and the lists are hints: a block popped from a list belongs to the popper only once its CAS on
+//! the tag has succeeded. So freeing twice, freeing somebody else's block or freeing rubbish is an error, never a
+//! corruption, and all blocks of an owner that died are found by walking the tags.
+
+mod free_list;
+mod large;
+mod pages;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use free_list::{FreeList, Links};
+
+use crate::region::Region;
+use crate::sync::{AtomicU32, AtomicUsize, Ordering, shared};
+use large::Large;
+use manycore_os::MapError;
+use pages::Pages;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard};
+
+/// Blocks start at multiples of this many bytes, and are named by that multiple.
+pub const UNIT: usize = 64;
+/// Bytes before a block's payload.
+pub const HEADER: usize = 16;
+/// The region's own first bytes, where no block lies.
+const FIRST: usize = 4096;
+/// Free memory of large blocks that is kept resident; what is freed beyond it goes back to the system.
+const KEEP_RESIDENT: usize = 64 << 20;
+/// Large blocks begin at multiples of this many bytes.
+const PAGE: usize = 4096;
+/// Chunks for small blocks end at multiples of this many bytes.
+const CHUNK: usize = 1 << 20;
+/// Classes of small blocks. What is larger than the last of them (1 MiB) is a large block.
+const CLASSES: usize = 57;
+
+/// Why an allocation or a release was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockError {
+    /// The system gave no more memory.
+    #[error("no memory for a block of {bytes} bytes: {source}")]
+    OutOfMemory {
+        /// The payload that was asked for.
+        bytes: usize,
+        /// What the system said.
+        source: MapError,
+    },
+    /// The size cannot be had at all.
+    #[error("a block of {bytes} bytes is larger than the region")]
+    TooLarge {
+        /// The payload that was asked for.
+        bytes: usize,
+    },
+    /// There is no such block, or it is free, or another's.
+    #[error("there is no block {block} that belongs to owner {owner}")]
+    NotYours {
+        /// The number given.
+        block: u32,
+        /// The owner given.
+        owner: u32,
+    },
+}
+
+/// Bytes of a whole block of `class`: quarter steps between powers of two, rounded up to units.
+fn class_bytes(class: usize) -> usize {
+    let (power, quarter) = (class / 4, class % 4);
+    ((UNIT << power) / 4 * (4 + quarter)).next_multiple_of(UNIT)
+}
+
+fn class_for(bytes: usize) -> Option<usize> {
+    let bytes = bytes.max(UNIT);
+    let power = (bytes / UNIT).ilog2() as usize;
+    (power * 4..power * 4 + 8).find(|class| class_bytes(*class) >= bytes).filter(|class| *class < CLASSES)
+}
+
+struct Headers<'a>(&'a Region);
+
+impl Links for Headers<'_> {
+    fn next(&self, block: u32) -> u32 {
+        self.0.word(block as usize * UNIT + 12).map_or(0, |w| w.load(Ordering::Relaxed))
+    }
+    fn set_next(&self, block: u32, next: u32) {
+        if let Some(word) = self.0.word(block as usize * UNIT + 12) {
+            word.store(next, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The class in a header, or any other if the header was overwritten.
+fn class_of(word: &shared::AtomicU32) -> usize {
+    word.load(Ordering::Relaxed) as usize % CLASSES
+}
+
+/// What a number names.
+enum Found<'a> {
+    Small { tag: &'a shared::AtomicU64, held: u64, class: usize },
+    Large,
+}
+
+/// What one thread at a time may change.
+#[derive(Debug)]
+struct Carving {
+    /// What is left of the chunk that small blocks are carved off. Nothing was ever written there.
+    chunk: Range<usize>,
+    large: Large,
+}
+
+/// The allocator of one region.
+#[derive(Debug)]
+pub struct Blocks {
+    region: Region,
+    lists: Box<[FreeList]>,
+    /// Where chunks and large blocks end so far, on a page's border. Moves under `carving`. SYNC POINT: pages known.
+    top: AtomicUsize,
+    carving: Mutex<Carving>,
+    pages: Pages,
+    owners: AtomicU32,
+}
+
+impl Blocks {
+    /// An allocator over a fresh region of at most `reserve` bytes.
+    pub fn new(reserve: usize) -> Result<Self, MapError> {
+        let region = Region::reserve(reserve)?;
+        region.ensure(FIRST)?;
+        Ok(Self {
+            region,
+            lists: (0..CLASSES).map(|_| FreeList::default()).collect(),
+            top: AtomicUsize::new(FIRST),
+            carving: Mutex::new(Carving { chunk: FIRST..FIRST, large: Large::new(KEEP_RESIDENT) }),
+            pages: Pages::new(reserve),
+            owners: AtomicU32::new(1),
+        })
+    }
+
+    /// The memory itself.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// A number that never named an owner before.
+    pub fn new_owner(&self) -> u32 {
+        self.owners.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Where the payload of `block` begins, in bytes.
+    pub const fn payload(block: u32) -> usize {
+        block as usize * UNIT + HEADER
+    }
+
+    /// A block for `bytes` of payload, owned by `owner`. The payload's bytes are whatever they were.
+    pub fn alloc(&self, owner: u32, bytes: usize) -> Result<u32, BlockError> {
+        let class = bytes.checked_add(HEADER).and_then(class_for);
+        match class.and_then(|class| self.reuse(owner, class)) {
+            Some(block) => Ok(block),
+            None => self.alloc_new(owner, class, bytes),
+        }
+    }
+
+    fn reuse(&self, owner: u32, class: usize) -> Option<u32> {
+        std::iter::from_fn(|| self.lists[class].pop(&Headers(&self.region))).find(|block| {
+            self.tag(*block).is_some_and(|tag| {
+                let free = tag.load(Ordering::Relaxed);
+                free as u32 == 0 && swap(tag, free, free | u64::from(owner))
+            })
+        })
+    }
+
+    #[cold]
+    fn alloc_new(&self, owner: u32, class: Option<usize>, bytes: usize) -> Result<u32, BlockError> {
+        let Some(class) = class else {
+            return self.alloc_large(owner, bytes);
+        };
+        // Where nothing can be carved any more, pages may be free, and larger blocks.
+        let carved = self.carve(owner, class, bytes).or_else(|_| self.alloc_large(owner, bytes));
+        carved.or_else(|error| (class + 1..CLASSES).find_map(|class| self.reuse(owner, class)).ok_or(error))
+    }
+
+    fn carve(&self, owner: u32, class: usize, bytes: usize) -> Result<u32, BlockError> {
+        let mut carving = self.carving();
+        let top = self.top.load(Ordering::Relaxed);
+        if carving.chunk.len() < class_bytes(class) {
+            let start = if carving.chunk.end == top { carving.chunk.start } else { top };
+            let end = (start + class_bytes(class).max(CHUNK / 2)).next_multiple_of(CHUNK);
+            self.commit(end, bytes)?;
+            let rest = std::mem::replace(&mut carving.chunk, start..end);
+            if rest.end != top {
+                self.leave(rest);
+            }
+            // SYNC POINT: pages known.
+            self.top.store(end, Ordering::Release);
+        }
+        let block = self.stamp(&mut carving.chunk, class, u64::from(owner));
+        block.ok_or(BlockError::TooLarge { bytes })
+    }
+
+    /// Makes the begin of `chunk` a block.
+    fn stamp(&self, chunk: &mut Range<usize>, class: usize, tag: u64) -> Option<u32> {
+        let block = u32::try_from(chunk.start / UNIT).ok()?;
+        self.class(block)?.store(class as u32, Ordering::Relaxed);
+        // SYNC POINT: block carved.
+        self.tag(block)?.store(tag, Ordering::Release);
+        chunk.start += class_bytes(class);
+        Some(block)
+    }
+
+    /// Makes free blocks of what is left of a chunk.
+    fn leave(&self, mut rest: Range<usize>) {
+        while let Some(class) = (0..CLASSES).rev().find(|class| class_bytes(*class) <= rest.len())
+            && let Some(block) = self.stamp(&mut rest, class, 0)
+        {
+            self.lists[class].push(&Headers(&self.region), block);
+        }
+    }
+
+    fn alloc_large(&self, owner: u32, bytes: usize) -> Result<u32, BlockError> {
+        let too_large = || BlockError::TooLarge { bytes };
+        let length = bytes.checked_add(HEADER).and_then(|all| all.checked_next_multiple_of(PAGE));
+        let length = length.ok_or_else(too_large)?;
+        let mut carving = self.carving();
+        let top = self.top.load(Ordering::Relaxed);
+        let start = carving.large.place(length, top);
+        let end = start.checked_add(length).ok_or_else(too_large)?;
+        let block = u32::try_from(start / UNIT).map_err(|_| too_large())?;
+        self.commit(end, bytes)?;
+        let taken = carving.large.take(&self.region, start..end, owner);
+        taken.map_err(|source| BlockError::OutOfMemory { bytes, source })?;
+        if end > top {
+            self.pages.insert(top..end);
+            // SYNC POINT: pages known.
+            self.top.store(end, Ordering::Release);
+        }
+        Ok(block)
+    }
+
+    fn commit(&self, end: usize, bytes: usize) -> Result<(), BlockError> {
+        self.region.ensure(end).map_err(|source| BlockError::OutOfMemory { bytes, source })
+    }
+
+    /// Gives a block back. Refused unless it is a block and belongs to `owner`.
+    pub fn free(&self, owner: u32, block: u32) -> Result<(), BlockError> {
+        let freed = owner != 0
+            && match self.find(block) {
+                Some(Found::Small { tag, held, class }) => {
+                    let free = (held >> 32).wrapping_add(1) << 32;
+                    let freed = held as u32 == owner && swap(tag, held, free);
+                    if freed {
+                        self.lists[class].push(&Headers(&self.region), block);
+                    }
+                    freed
+                }
+                Some(Found::Large) => self.carving().large.free(&self.region, block as usize * UNIT, owner),
+                None => false,
+            };
+        freed.then_some(()).ok_or(BlockError::NotYours { block, owner })
+    }
+
+    /// Hands a block from one owner to another: it is the new one's to free, and outlives the old one.
+    pub fn hand_over(&self, block: u32, from: u32, to: u32) -> Result<(), BlockError> {
+        let handed = from != 0
+            && to != 0
+            && match self.find(block) {
+                Some(Found::Small { tag, held, .. }) => {
+                    held as u32 == from && swap(tag, held, held >> 32 << 32 | u64::from(to))
+                }
+                Some(Found::Large) => self.carving().large.hand_over(block as usize * UNIT, from, to),
+                None => false,
+            };
+        handed.then_some(()).ok_or(BlockError::NotYours { block, owner: from })
+    }
+
+    /// Frees every block of an owner that is gone; answers how many there were.
+    pub fn sweep(&self, owner: u32) -> usize {
+        let small = self.walk().into_iter().filter(|(block, held)| *held == owner && self.free(owner, *block).is_ok());
+        small.count() + self.carving().large.sweep(&self.region, owner)
+    }
+
+    /// Bytes of blocks in use, headers included, for tests and statistics.
+    pub fn in_use(&self) -> usize {
+        let used = self.walk().into_iter().filter(|(_, owner)| *owner != 0);
+        let small = used.filter_map(|(block, _)| self.class(block)).map(|class| class_bytes(class_of(class)));
+        small.sum::<usize>() + self.carving().large.in_use()
+    }
+
+    /// The small blocks, free ones too, and their owners.
+    fn walk(&self) -> Vec<(u32, u32)> {
+        // What is carved from now on is not seen, and what was carved before stays where it is.
+        let (top, chunk) = {
+            let carving = self.carving();
+            (self.top.load(Ordering::Relaxed), carving.chunk.clone())
+        };
+        let mut found = Vec::new();
+        let mut at = FIRST;
+        while at < top {
+            if at == chunk.start && !chunk.is_empty() {
+                at = chunk.end;
+                continue;
+            }
+            if self.pages.contains(at) {
+                at += PAGE;
+                continue;
+            }
+            let block = (at / UNIT) as u32;
+            let (Some(tag), Some(class)) = (self.tag(block), self.class(block)) else {
+                break;
+            };
+            found.push((block, tag.load(Ordering::Acquire) as u32));
+            at += class_bytes(class_of(class));
+        }
+        found
+    }
+
+    fn carving(&self) -> MutexGuard<'_, Carving> {
+        self.carving.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn tag(&self, block: u32) -> Option<&shared::AtomicU64> {
+        self.region.long(block as usize * UNIT)
+    }
+
+    fn class(&self, block: u32) -> Option<&shared::AtomicU32> {
+        self.region.word(block as usize * UNIT + 8)
+    }
+
+    /// What `block` names, if the number can be a block's.
+    fn find(&self, block: u32) -> Option<Found<'_>> {
+        let at = block as usize * UNIT;
+        // SYNC POINT: pages known.
+        if at < FIRST || at >= self.top.load(Ordering::Acquire) {
+            return None;
+        }
+        if self.pages.contains(at) {
+            return Some(Found::Large);
+        }
+        let tag = self.tag(block)?;
+        // SYNC POINT: block carved.
+        let held = tag.load(Ordering::Acquire);
+        let class = self.class(block)?.load(Ordering::Relaxed) as usize;
+        Some(Found::Small { tag, held, class }).filter(|_| class < CLASSES)
+    }
+}
+
+fn swap(tag: &shared::AtomicU64, from: u64, to: u64) -> bool {
+    tag.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
