@@ -5,6 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { names, peers } from './contenders/index.mjs';
 import { calibrate } from './lib/busy.mjs';
+import { entry } from './lib/entry.mjs';
 import { machine, versions } from './lib/machine.mjs';
 import { options } from './lib/options.mjs';
 import { json, shapeData, shapeText } from './lib/report.mjs';
@@ -31,7 +32,7 @@ function readOptions() {
 
 function checkBuild() {
   const wanted = only === null || only.includes('manycore');
-  if (!wanted || existsSync(fileURLToPath(new URL('../dist/index.js', import.meta.url)))) return;
+  if (!wanted || existsSync(fileURLToPath(entry))) return;
   console.error('manycore is not built: run `npm run build` first, or name other contenders with --only');
   process.exit(2);
 }

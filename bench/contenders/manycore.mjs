@@ -1,3 +1,4 @@
+import { entry } from '../lib/entry.mjs';
 import work from '../work.cjs';
 
 export default class {
@@ -7,7 +8,7 @@ export default class {
   #pool;
 
   async load() {
-    ({ Pool: this.#Pool } = await import('../../dist/index.js'));
+    ({ Pool: this.#Pool } = await import(entry));
   }
 
   start(workers) {
