@@ -9,7 +9,6 @@ export interface Native {
   destroyPool(pool: number): void;
   submit(pool: number, slot: number): number;
   submitCalls(pool: number, list: number, count: number): void;
-  submitTo(pool: number, slot: number, worker: number): number;
   closeRange(pool: number, slot: number): void;
   dismiss(pool: number, worker: number): void;
   nudge(pool: number, worker: number): void;

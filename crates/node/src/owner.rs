@@ -9,7 +9,7 @@ use napi_derive::napi;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// What `submit` and `submitTo` answer.
+/// What `submit` answers.
 fn code(submitted: std::result::Result<(), SubmitError>) -> u32 {
     match submitted {
         Ok(()) => 0,
@@ -63,12 +63,6 @@ pub fn submit_calls(pool: u32, list: f64, count: u32) -> Result<()> {
         pool.submit_calls((0..count).filter_map(slot));
         Ok(())
     })
-}
-
-/// Queues the job in `slot` for one worker only. 3 = nobody has that seat.
-#[napi(catch_unwind)]
-pub fn submit_to(pool: u32, slot: u32, worker: u32) -> Result<u32> {
-    with_pool(pool, |pool| Ok(code(pool.submit_to(slot, worker as usize))))
 }
 
 /// All items of the range in `slot` are accounted for.
