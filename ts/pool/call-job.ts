@@ -113,8 +113,8 @@ export class CallJob implements Job {
 
   refuse(error: unknown): void {
     if (this.#settled) return;
-    this.#unqueue();
-    this.#core.stopper.tell(this.slot);
+    // Only one that a worker has need be told; there may be thousands that wait.
+    if (!this.#unqueue()) this.#core.stopper.tell(this.slot);
     this.#settle();
     this.#reject(error);
   }
@@ -148,12 +148,12 @@ export class CallJob implements Job {
     this.#fail(reason);
   }
 
-  /** Takes the job back if no worker has it yet. */
-  #unqueue(): void {
-    if (this.slot === 0) return;
+  /** Takes the job back if no worker has it yet. False: one has. */
+  #unqueue(): boolean {
+    if (this.slot === 0) return true;
     const at = this.slot * SLOT_WORDS;
     Atomics.store(memory.i32, at + Slot.cancelled, 1);
-    Atomics.compareExchange(memory.i32, at + Slot.state, State.queued, State.cancelled);
+    return Atomics.compareExchange(memory.i32, at + Slot.state, State.queued, State.cancelled) === State.queued;
   }
 
   #called(): void {

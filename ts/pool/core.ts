@@ -187,10 +187,17 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   /** Ends every pending call with an error. */
   refuseAll(error: () => Error): void {
-    for (const waiting of this.#backlog.clear()) waiting.refuse(error());
-    for (const range of [...this.ranges]) range.refuse(error());
-    this.#readiness.fail(error());
-    for (const job of this.slots.occupants()) job.refuse(error());
+    const first = error();
+    let next: Error | undefined = first;
+    const another = () => {
+      const given = next ?? withoutStack(error);
+      next = undefined;
+      return given;
+    };
+    for (const waiting of this.#backlog.clear()) waiting.refuse(another());
+    for (const range of [...this.ranges]) range.refuse(another());
+    for (const job of this.slots.occupants()) job.refuse(another());
+    this.#readiness.fail(first);
   }
 
   hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void {
@@ -478,6 +485,17 @@ export class Core implements Engine, Recipient, WorkersHost {
     const value = worker.received.get(id);
     worker.received.delete(id);
     return value;
+  }
+}
+
+/** Thousands of calls may end together: where is the same for all, and not worth a stack trace each. */
+function withoutStack(error: () => Error): Error {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return error();
+  } finally {
+    Error.stackTraceLimit = limit;
   }
 }
 
