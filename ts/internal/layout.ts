@@ -59,6 +59,10 @@ export const Flag = {
   parcel: 1 << 19,
 } as const;
 
+/** The upper bits of a slot's kind word: how many tasks of its kind one worker may have in flight. */
+export const CONCURRENCY_SHIFT = 20;
+export const MAX_CONCURRENCY = 0xfff;
+
 /** How a result is given. */
 export const Result = { none: 0, number: 1, message: 2, thrown: 3, noMemory: 4, noParcel: 5 } as const;
 /** How a part of a range is given. */

@@ -2,8 +2,10 @@ import type { MessagePort } from 'node:worker_threads';
 import { SerializationError, TimeoutError } from '../internal/errors.js';
 import {
   Args,
+  CONCURRENCY_SHIFT,
   Flag,
   Kind,
+  MAX_CONCURRENCY,
   PAYLOAD_END,
   PAYLOAD_START,
   payloadOf,
@@ -24,10 +26,6 @@ import { whenLost } from './losses.js';
 import type { Transferable } from './options.js';
 import { type Consequence, consequence, type Policy } from './policy.js';
 import { offAbort, onAbort } from './signals.js';
-
-/** The bits of a slot's kind word that say how many tasks of its kind a worker may have in flight. */
-const CONCURRENCY_SHIFT = 20;
-const MAX_CONCURRENCY = 0xfff;
 
 /** The flags of a policy. */
 export function flagsOf(core: Core, policy: Policy | undefined): number {

@@ -40,7 +40,7 @@ const OWNER_SPIN_US = 100;
 /** A blocked owner looks up this often, in milliseconds. */
 const SLICE_MS = 50;
 /** Tasks that one worker can have in flight at the most where a call's `concurrency` is above the pool's. */
-export const MAX_LANES = 256;
+const MAX_LANES = 256;
 
 /** The owner's side of a pool in worker threads: what its methods have in common. */
 export class Core implements Engine, Recipient, WorkersHost {

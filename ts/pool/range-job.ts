@@ -107,10 +107,6 @@ export class RangeJob {
     this.#sink.failed(error);
   }
 
-  get column(): number {
-    return this.#column;
-  }
-
   // ------------------------------------------------------------------------------------ from RangeSlot
 
   part(start: number, count: number, tag: number, block: number, bytes: number): void {

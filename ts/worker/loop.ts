@@ -3,6 +3,7 @@ import {
   Advance,
   ARGS_MASK,
   Args,
+  CONCURRENCY_SHIFT,
   CONTROL_WORDS,
   Control,
   Flag,
@@ -23,7 +24,6 @@ import { columnOf, type Results } from './results.js';
 import type { Runner, Runners, Stop } from './runners.js';
 import { TaskLane, type Tasks } from './tasks.js';
 
-const CONCURRENCY_SHIFT = 20;
 /** Results of a chunk whose size the caller chose are kept back for so many milliseconds at the most. */
 const PUBLISH_MS = 5;
 
