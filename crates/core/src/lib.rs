@@ -7,6 +7,7 @@
 //! * [`sleep`]: who is armed, who searches, who is rung: no wake-up is lost.
 //! * [`context`]: one isolate (or plain thread): its inbox of completions, its bell, its way of being woken.
 //! * [`pool`]: injector, deques, stealing, claims, death: the scheduler.
+//! * [`primitives`]: locks, semaphores, events and their like, over words in the region.
 //! * [`definitions`]: what the functions are, published once per pool.
 //! * [`registry`]: contexts and pools by number, for the binding.
 //!
@@ -18,6 +19,7 @@ pub mod clock;
 pub mod context;
 pub mod definitions;
 pub mod pool;
+pub mod primitives;
 pub mod range;
 pub mod record;
 pub mod region;

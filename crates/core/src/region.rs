@@ -93,6 +93,14 @@ impl Region {
         // SAFETY: as for `word`.
         self.at(offset, 8).map(|p| unsafe { AtomicU64::from_ptr(p.cast()) })
     }
+
+    /// `count` 64-bit words from `offset` on, or None where there are not so many.
+    pub fn longs(&self, offset: usize, count: usize) -> Option<&[AtomicU64]> {
+        self.long(offset.checked_add(count.checked_sub(1)?.checked_mul(8)?)?)?;
+        let first = self.long(offset)?;
+        // SAFETY: the first and the last of them are committed, and so is what lies between; as for `word`.
+        Some(unsafe { std::slice::from_raw_parts(first, count) })
+    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,0 +1,28 @@
+//! Locks, semaphores, events and their like: state in shared memory, moved by whoever is attached.
+//!
+//! Every primitive begins with the same words, its [`Gate`]: one word that is the whole truth about who may pass, and one
+//! bit for every context that waits. Who passes by, uncontended, changes the word and nothing else; JavaScript does that
+//! by itself. Everything else is in the modules below.
+//!
+//! The algorithms know neither the region nor the contexts' table. They are given words ([`Word32`], [`Word64`]) and
+//! [`Parties`], so that a model drives the very same code.
+
+mod gate;
+mod words;
+
+pub use gate::{GATE_BYTES, Gate, GateRef, SLOTS, WAITERS};
+pub use words::{Word32, Word64};
+
+/// The contexts, as far as a primitive has to know them.
+pub trait Parties {
+    /// Whether the context of this number lives.
+    fn alive(&self, id: u32) -> bool;
+    /// Has the context on this slot look at everything that it waits for: wakes it if it sleeps, and its event loop if
+    /// tasks of its own wait. Nobody needs to be there.
+    fn ring(&self, slot: usize);
+}
+
+/// The slot of the contexts' table that the context of this number sits on.
+pub const fn slot_of(id: u32) -> usize {
+    id as usize % SLOTS
+}
