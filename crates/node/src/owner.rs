@@ -15,7 +15,6 @@ fn code(submitted: std::result::Result<(), SubmitError>) -> u32 {
         Ok(()) => 0,
         Err(SubmitError::NoSlot) => 1,
         Err(SubmitError::TooManyRanges) => 2,
-        Err(SubmitError::NoWorker) => 3,
     }
 }
 

@@ -23,7 +23,6 @@ use crate::stats::Counters;
 use crate::sync::{AtomicBool, AtomicU32};
 use crossbeam_deque::{Injector, Stealer};
 use crossbeam_utils::CachePadded;
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A pool, seen by its owner and its workers.
@@ -50,10 +49,6 @@ struct Seat {
     counters: Mutex<Arc<Counters>>,
     /// Index + 1 of the range that the worker has open, 0 = none.
     open: AtomicU32,
-    /// Jobs that only this worker may run; None while no worker sits here.
-    mail: Mutex<Option<VecDeque<u32>>>,
-    /// Length of `mail`, changed while it is locked: a look that needs no lock.
-    mail_count: AtomicU32,
     /// 1: the worker leaves when it is between tasks.
     leave: AtomicU32,
 }

@@ -12,7 +12,6 @@ use crate::stats::Counters;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crossbeam_deque::{Injector, Worker as Deque};
 use crossbeam_utils::CachePadded;
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,9 +39,6 @@ pub enum SubmitError {
     /// Too many ranges are open; one that closes makes room.
     #[error("too many ranges are open")]
     TooManyRanges,
-    /// Nobody sits there.
-    #[error("no worker has that seat")]
-    NoWorker,
 }
 
 impl Pool {
@@ -117,19 +113,6 @@ impl Pool {
         }
     }
 
-    /// Queues the job in `slot` for one worker only; if that worker dies, the job is lost with it.
-    pub fn submit_to(&self, slot: u32, worker: usize) -> Result<(), SubmitError> {
-        let job = Slot::at(self.blocks.region(), slot).ok_or(SubmitError::NoSlot)?;
-        let seat = self.seats.get(worker).ok_or(SubmitError::NoWorker)?;
-        job.queued_at().store(now_us(), Ordering::Relaxed);
-        let mut mail = lock(&seat.mail);
-        mail.as_mut().ok_or(SubmitError::NoWorker)?.push_back(slot);
-        seat.mail_count.fetch_add(1, Ordering::SeqCst);
-        drop(mail);
-        self.sleepers.ring(worker, |worker| self.wake(worker));
-        Ok(())
-    }
-
     /// All items of the range in `slot` are accounted for.
     pub fn close_range(&self, slot: u32) {
         if let Some(job) = Slot::at(self.blocks.region(), slot)
@@ -174,8 +157,6 @@ impl Seat {
             context: Mutex::default(),
             counters: Mutex::default(),
             open: AtomicU32::new(0),
-            mail: Mutex::new(None::<VecDeque<u32>>),
-            mail_count: AtomicU32::new(0),
             leave: AtomicU32::new(0),
         }
     }

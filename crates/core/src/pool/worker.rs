@@ -118,7 +118,6 @@ impl Worker {
         let counters = Arc::new(Counters::default());
         *lock(&seat.counters) = counters.clone();
         *lock(&seat.context) = Some(context.clone());
-        *lock(&seat.mail) = Some(Default::default());
         let tasks_left = if pool.options.max_tasks == 0 { u32::MAX } else { pool.options.max_tasks };
         let now = now_ns();
         Some(Self {
@@ -284,7 +283,7 @@ impl Worker {
             if due && (now_ns() >= end || self.must_leave()) {
                 break;
             }
-            if due || !pool.injector.is_empty() || pool.seats[self.index].mail_count.load(Ordering::Relaxed) != 0 {
+            if due || !pool.injector.is_empty() {
                 found = self.find(lane, now_ns());
             }
             crate::sync::spin_hint();
@@ -305,7 +304,7 @@ impl Worker {
             if let Some(slot) = self.claim_open(lane, now) {
                 return Some(slot);
             }
-            if let Some(slot) = self.pop_mail().or_else(|| self.pop_queue()) {
+            if let Some(slot) = self.pop_queue() {
                 if let Some(slot) = self.begin(slot, lane, now) {
                     return Some(slot);
                 }
@@ -375,17 +374,6 @@ impl Worker {
                 self.send(Kind::Retiring, slot, [self.index as u32, 0, 0, 0, 0]);
             }
         }
-    }
-
-    fn pop_mail(&mut self) -> Option<u32> {
-        let seat = &self.pool.seats[self.index];
-        if seat.mail_count.load(Ordering::SeqCst) == 0 {
-            return None;
-        }
-        let mut mail = lock(&seat.mail);
-        let slot = mail.as_mut()?.pop_front()?;
-        seat.mail_count.fetch_sub(1, Ordering::SeqCst);
-        Some(slot)
     }
 
     /// A job from the own deque, the injector, or another's deque.
@@ -578,13 +566,6 @@ impl Drop for Worker {
             && let Some(rest) = range.span(self.index).take_all()
         {
             self.leave_part(range, rest);
-        }
-        let mut mail = lock(&seat.mail);
-        let lost = mail.take();
-        seat.mail_count.store(0, Ordering::SeqCst);
-        drop(mail);
-        for slot in lost.into_iter().flatten() {
-            self.send(Kind::Lost, slot, [0, self.index as u32, 0, 0, 0]);
         }
         // Whoever is dismissed between this and the next worker's first look is that next worker.
         seat.leave.store(0, Ordering::SeqCst);

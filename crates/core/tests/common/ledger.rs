@@ -26,8 +26,6 @@ pub struct Ended {
     pub lost: Vec<u32>,
     /// The parts in which the items that ran were reported.
     pub parts: Vec<Range<u32>>,
-    /// The worker that ran a call.
-    pub worker: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +79,6 @@ impl Ledger {
         let items = if kind == Kind::Part as u32 { a..a + b } else { a..a + 1 };
         if kind == Kind::Called as u32 {
             assert!(!open.is_range);
-            open.ended.worker = Some(a);
             open.see(0..1);
             open.ended.done += 1;
         } else if kind == Kind::Part as u32 {

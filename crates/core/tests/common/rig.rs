@@ -192,11 +192,6 @@ impl Rig {
         job
     }
 
-    pub fn mail(&self, function: u32, seat: usize) -> Result<Job, SubmitError> {
-        let job = self.prepare(function, None, 0, 0);
-        self.pool.submit_to(job.slot, seat).inspect_err(|_| self.forget(job)).map(|()| job)
-    }
-
     pub fn range(&self, function: u32, items: u32, chunk: u32) -> Job {
         let job = self.prepare(function, Some(items), chunk, 0);
         self.submit(job).unwrap();

@@ -279,9 +279,12 @@ fn a_ring_taken_by_a_leaving_worker_reaches_another() {
     let open = Arc::new(AtomicU32::new(0));
     let looks = Arc::new(AtomicU32::new(0));
     let parked = each({
-        let (open, looks) = (open.clone(), looks.clone());
+        let (open, looks, all) = (open.clone(), looks.clone(), Barrier::new(3));
         move |_| {
-            looks.fetch_add(1, SeqCst);
+            // The first look blocks until all three run: each worker has one.
+            if looks.fetch_add(1, SeqCst) < 3 {
+                all.wait();
+            }
             if open.load(SeqCst) == 1 { Outcome::Done } else { Outcome::Later }
         }
     });
@@ -294,15 +297,9 @@ fn a_ring_taken_by_a_leaving_worker_reaches_another() {
     for _ in 0..rounds(300, 1) {
         open.store(0, SeqCst);
         looks.store(0, SeqCst);
-        let parked = (0..3).map(|seat| {
-            loop {
-                if let Ok(job) = rig.mail(0, seat) {
-                    break job;
-                }
-                std::thread::yield_now();
-            }
+        (0..3).for_each(|_| {
+            rig.call(0);
         });
-        let parked: Vec<_> = parked.collect();
         while looks.load(SeqCst) < 3 {
             std::thread::yield_now();
         }
@@ -311,7 +308,7 @@ fn a_ring_taken_by_a_leaving_worker_reaches_another() {
             rig.call(1);
             rig.call(1);
         });
-        rig.until(|ledger| ledger.open() == parked.len());
+        rig.until(|ledger| ledger.open() == 3);
         open.store(1, SeqCst);
         rig.make_ready();
         rig.settle();

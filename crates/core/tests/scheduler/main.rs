@@ -7,6 +7,5 @@ mod common;
 mod calls;
 mod death;
 mod lanes;
-mod mail;
 mod ranges;
 mod shutdown;
