@@ -4,8 +4,9 @@
 //! to wake the owner, and how.
 
 use crate::clock::now_ns;
+use crate::contexts::Seat;
 use crate::record::Record;
-use crate::sync::{AtomicBool, AtomicU32, Ordering, fence, shared, spin_hint};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, fence, spin_hint};
 use crossbeam_queue::SegQueue;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -83,12 +84,12 @@ impl Doorbell {
         self.pending.compare_exchange(false, true, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// The owner sleeps, unless its inbox holds something by now.
-    fn block(&self, is_empty: impl FnOnce() -> bool, sleep: impl FnOnce()) {
+    /// The owner sleeps, unless it must not any more: its inbox holds something by now.
+    fn block(&self, must: impl FnOnce() -> bool, sleep: impl FnOnce()) {
         self.blocked.store(true, Ordering::Relaxed);
         // SYNC POINT: blocked set, then look at the inbox. Pairs with `pushed`.
         fence(Ordering::SeqCst);
-        if is_empty() {
+        if must() {
             sleep();
         }
         self.blocked.store(false, Ordering::Relaxed);
@@ -98,22 +99,22 @@ impl Doorbell {
 /// One attached isolate or thread.
 pub struct Context {
     id: u32,
+    /// Its entry in the contexts' table, with the bell that it sleeps on.
+    seat: Seat,
     inbox: SegQueue<Record>,
     doorbell: Doorbell,
-    /// Counts the rings: what a blocked owner sleeps on. The system's word, so never a model's.
-    bell: shared::AtomicU32,
     waker: Mutex<Option<Box<dyn Wake>>>,
     wakes: AtomicU32,
 }
 
 impl Context {
-    /// A context with a number that no other ever had.
-    pub fn new(id: u32, waker: Box<dyn Wake>) -> Self {
+    /// A context with a number that no other ever had, on a seat of its own.
+    pub(crate) fn new(id: u32, seat: Seat, waker: Box<dyn Wake>) -> Self {
         Self {
             id,
+            seat,
             inbox: SegQueue::new(),
             doorbell: Doorbell::new(),
-            bell: shared::AtomicU32::new(0),
             waker: Mutex::new(Some(waker)),
             wakes: AtomicU32::new(0),
         }
@@ -130,11 +131,8 @@ impl Context {
         match self.doorbell.pushed() {
             Ring::Nobody => {}
             Ring::Loop => self.wake(),
-            Ring::Sleeper => {
-                // SYNC POINT: the bell changes after the push. Pairs with the load in `wait`.
-                self.bell.fetch_add(1, Ordering::Release);
-                manycore_os::futex::wake(&self.bell, 1);
-            }
+            // SYNC POINT: the bell changes after the push. Pairs with the load in `wait`.
+            Ring::Sleeper => self.seat.ring(),
         }
     }
 
@@ -168,16 +166,40 @@ impl Context {
         }
     }
 
+    /// Its bell: changes whenever something that it may wait for has changed.
+    pub fn bell(&self) -> u32 {
+        self.seat.bell()
+    }
+
+    /// Whether tasks of this context wait for primitives: then a ring calls its event loop.
+    pub fn listen(&self, on: bool) {
+        self.seat.listen(on);
+    }
+
+    /// The event loop looks at what its tasks wait for: a ring from here on calls it again.
+    pub fn answer(&self) {
+        self.seat.answer();
+    }
+
     /// Blocks until there is a record, `timeout` at most: spins for `spin` first, then sleeps. True if there is one.
     /// The event loop is not woken from here on until the next [`Self::drain`], which must follow.
     pub fn wait(&self, spin: Duration, timeout: Duration) -> bool {
+        self.wait_until(spin, timeout, || !self.inbox.is_empty())
+    }
+
+    /// As [`Self::wait`], and ends too when the bell is not `seen` any more: then true.
+    pub fn sleep(&self, seen: u32, spin: Duration, timeout: Duration) -> bool {
+        self.wait_until(spin, timeout, || !self.inbox.is_empty() || self.seat.bell() != seen)
+    }
+
+    fn wait_until(&self, spin: Duration, timeout: Duration, ready: impl Fn() -> bool) -> bool {
         let start = now_ns();
         let spin_end = start + spin.as_nanos() as u64;
         // While the owner spins, a pusher must neither wake its event loop nor ring.
         self.doorbell.hush();
         let mut round = 0u32;
         loop {
-            if !self.inbox.is_empty() {
+            if ready() {
                 return true;
             }
             round += 1;
@@ -187,9 +209,9 @@ impl Context {
             spin_hint();
         }
         // SYNC POINT: the bell is read before the last look. Pairs with `send`.
-        let key = self.bell.load(Ordering::Acquire);
-        self.doorbell.block(|| self.inbox.is_empty(), || manycore_os::futex::wait(&self.bell, key, timeout));
-        !self.inbox.is_empty()
+        let key = self.seat.bell();
+        self.doorbell.block(|| !ready(), || self.seat.sleep(key, timeout));
+        ready()
     }
 
     /// How many times its event loop was woken.
@@ -201,6 +223,8 @@ impl Context {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::blocks::Blocks;
+    use crate::contexts::Contexts;
     use crate::record::Kind;
     use crate::sync::AtomicUsize;
     use std::sync::Arc;
@@ -212,6 +236,11 @@ mod tests {
         }
     }
 
+    fn context(wakes: Arc<AtomicUsize>) -> Arc<Context> {
+        let blocks = Arc::new(Blocks::new(64 << 20).unwrap());
+        Contexts::new(blocks).unwrap().attach(Box::new(Count(wakes))).unwrap()
+    }
+
     fn record(i: u32) -> Record {
         Record::new(0, Kind::Called, i, [0; 5])
     }
@@ -219,7 +248,7 @@ mod tests {
     #[test]
     fn wakes_once_per_empty_to_full_transition() {
         let wakes = Arc::new(AtomicUsize::new(0));
-        let context = Context::new(1, Box::new(Count(wakes.clone())));
+        let context = context(wakes.clone());
         for i in 0..10 {
             context.send(record(i));
         }
@@ -240,7 +269,7 @@ mod tests {
     #[test]
     fn a_blocked_owner_gets_every_record() {
         let rounds = if cfg!(miri) { 30 } else { 20_000 };
-        let context = Context::new(1, Box::new(Count(Arc::default())));
+        let context = context(Arc::default());
         std::thread::scope(|s| {
             s.spawn(|| (0..rounds).for_each(|i| context.send(record(i))));
             let mut got = 0;

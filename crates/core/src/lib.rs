@@ -6,7 +6,9 @@
 //! * [`span`] and [`range`]: index ranges which thieves split while their owner works on them.
 //! * [`sleep`]: who is armed, who searches, who is rung: no wake-up is lost.
 //! * [`context`]: one isolate (or plain thread): its inbox of completions, its bell, its way of being woken.
+//! * [`contexts`]: the table of contexts: numbers, bells, who lives.
 //! * [`pool`]: injector, deques, stealing, claims, death: the scheduler.
+//! * [`objects`]: what lives as long as anybody can reach it: locks, values, queues.
 //! * [`primitives`]: locks, semaphores, events and their like, over words in the region.
 //! * [`definitions`]: what the functions are, published once per pool.
 //! * [`registry`]: contexts and pools by number, for the binding.
@@ -17,7 +19,9 @@
 pub mod blocks;
 pub mod clock;
 pub mod context;
+pub mod contexts;
 pub mod definitions;
+pub mod objects;
 pub mod pool;
 pub mod primitives;
 pub mod range;

@@ -76,6 +76,16 @@ impl Region {
         self.map.commit(offset, bytes)
     }
 
+    /// Makes `bytes` bytes from `offset` on zero. The caller owns them: nobody else reads or writes them meanwhile.
+    pub fn zero(&self, offset: usize, bytes: usize) {
+        if offset.checked_add(bytes).is_some_and(|end| end <= self.committed()) {
+            // SAFETY: the range is committed.
+            let first = unsafe { self.map.base().as_ptr().add(offset) };
+            // SAFETY: and nobody else's.
+            unsafe { first.write_bytes(0, bytes) };
+        }
+    }
+
     fn at(&self, offset: usize, bytes: usize) -> Option<*mut u8> {
         let fits = offset.is_multiple_of(bytes) && offset.checked_add(bytes)? <= self.committed();
         // SAFETY: the range is committed, so it lies within the mapping.

@@ -2,6 +2,8 @@
 
 use crate::blocks::Blocks;
 use crate::context::{Context, Wake};
+use crate::contexts::{AttachError, Contexts};
+use crate::objects::Objects;
 use crate::pool::{Pool, PoolOptions};
 use crate::sync::shared::{AtomicU32, Ordering};
 use manycore_os::MapError;
@@ -12,9 +14,22 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// bounds the data in flight, not what programs keep.
 const RESERVE: usize = (1 << 32) - (1 << 20);
 
+/// Why there is no registry.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The system gave no memory.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// There is no room for the contexts' table.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+}
+
 /// What one process shares.
 pub struct Registry {
     blocks: Arc<Blocks>,
+    contexts: Contexts,
+    objects: Arc<Objects>,
     pools: Mutex<HashMap<u32, Arc<Pool>>>,
     next_pool: AtomicU32,
     workers: AtomicU32,
@@ -22,13 +37,16 @@ pub struct Registry {
 
 impl Registry {
     /// The registry of this process; made at the first call.
-    pub fn get() -> Result<&'static Self, MapError> {
+    pub fn get() -> Result<&'static Self, RegistryError> {
         static REGISTRY: OnceLock<Registry> = OnceLock::new();
         static MAKING: Mutex<()> = Mutex::new(());
         let _only_one = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if REGISTRY.get().is_none() {
+            let blocks = Arc::new(Blocks::new(RESERVE)?);
             let made = Self {
-                blocks: Arc::new(Blocks::new(RESERVE)?),
+                contexts: Contexts::new(blocks.clone())?,
+                objects: Objects::new(blocks.clone(), |_, _| {}),
+                blocks,
                 pools: Mutex::default(),
                 next_pool: AtomicU32::new(1),
                 workers: AtomicU32::new(0),
@@ -43,9 +61,29 @@ impl Registry {
         &self.blocks
     }
 
+    /// The shared objects of this process.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// The contexts' table.
+    pub fn contexts(&self) -> &Contexts {
+        &self.contexts
+    }
+
     /// Attaches an isolate or thread.
-    pub fn attach(&self, waker: Box<dyn Wake>) -> Arc<Context> {
-        Arc::new(Context::new(self.blocks.new_owner(), waker))
+    pub fn attach(&self, waker: Box<dyn Wake>) -> Result<Arc<Context>, AttachError> {
+        self.contexts.attach(waker)
+    }
+
+    /// A context's end, however it came: frees what it left behind.
+    pub fn detach(&self, context: &Context) {
+        self.contexts.died(context.id());
+        self.objects.forget(context.id());
+        self.blocks.sweep(context.id());
+        // Who waits for something that it held has to look.
+        self.contexts.ring_all();
+        self.contexts.forget(context.id());
     }
 
     /// Makes a pool that `owner` owns.

@@ -64,7 +64,7 @@ pub fn with_pool<R>(pool: u32, f: impl FnOnce(&Arc<Pool>) -> Result<R>) -> Resul
 pub fn attach(env: Env, wake: Function<(), ()>) -> Result<u32> {
     let registry = registry()?;
     let bell: Bell = wake.build_threadsafe_function::<()>().weak::<true>().build()?;
-    let context = registry.attach(Box::new(LoopWaker(bell)));
+    let context = registry.attach(Box::new(LoopWaker(bell))).map_err(|error| Error::from_reason(error.to_string()))?;
     let id = context.id();
     env.add_env_cleanup_hook((), |()| detach())?;
     CURRENT.with(|current| {
@@ -88,5 +88,5 @@ fn detach() {
             registry.remove_pool(id);
         }
     }
-    registry.blocks().sweep(environment.context.id());
+    registry.detach(&environment.context);
 }

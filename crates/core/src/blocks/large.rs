@@ -90,10 +90,9 @@ impl Large {
         held.map(|held| held.owner = to).is_some()
     }
 
-    /// Frees all blocks of `owner`; answers how many there were.
-    pub fn sweep(&mut self, region: &Region, owner: u32) -> usize {
-        let its: Vec<_> = self.held.iter().filter(|(_, held)| held.owner == owner).map(|(start, _)| *start).collect();
-        its.into_iter().filter(|start| self.free(region, *start, owner)).count()
+    /// Where the blocks of `owner` begin.
+    pub fn of(&self, owner: u32) -> Vec<usize> {
+        self.held.iter().filter(|(_, held)| held.owner == owner).map(|(start, _)| *start).collect()
     }
 
     /// Bytes of blocks in use.

@@ -18,6 +18,7 @@
 //! the tag has succeeded. So freeing twice, freeing somebody else's block or freeing rubbish is an error, never a
 //! corruption, and all blocks of an owner that died are found by walking the tags.
 
+mod carriers;
 mod free_list;
 mod large;
 mod pages;
@@ -27,7 +28,8 @@ mod tests;
 pub use free_list::{FreeList, Links};
 
 use crate::region::Region;
-use crate::sync::{AtomicU32, AtomicUsize, Ordering, shared};
+use crate::sync::{AtomicUsize, Ordering, shared};
+use carriers::Carriers;
 use large::Large;
 use manycore_os::MapError;
 use pages::Pages;
@@ -129,7 +131,7 @@ pub struct Blocks {
     top: AtomicUsize,
     carving: Mutex<Carving>,
     pages: Pages,
-    owners: AtomicU32,
+    carriers: Carriers,
 }
 
 impl Blocks {
@@ -143,18 +145,13 @@ impl Blocks {
             top: AtomicUsize::new(FIRST),
             carving: Mutex::new(Carving { chunk: FIRST..FIRST, large: Large::new(KEEP_RESIDENT) }),
             pages: Pages::new(reserve),
-            owners: AtomicU32::new(1),
+            carriers: Carriers::default(),
         })
     }
 
     /// The memory itself.
     pub fn region(&self) -> &Region {
         &self.region
-    }
-
-    /// A number that never named an owner before.
-    pub fn new_owner(&self) -> u32 {
-        self.owners.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Where the payload of `block` begins, in bytes.
@@ -259,11 +256,21 @@ impl Blocks {
                     let free = (held >> 32).wrapping_add(1) << 32;
                     let freed = held as u32 == owner && swap(tag, held, free);
                     if freed {
+                        // Before anybody else can have the block.
+                        let list = self.carriers.take(block);
                         self.lists[class].push(&Headers(&self.region), block);
+                        self.carriers.dropped(list);
                     }
                     freed
                 }
-                Some(Found::Large) => self.carving().large.free(&self.region, block as usize * UNIT, owner),
+                Some(Found::Large) => {
+                    let mut carving = self.carving();
+                    let freed = carving.large.free(&self.region, block as usize * UNIT, owner);
+                    let list = if freed { self.carriers.take(block) } else { None };
+                    drop(carving);
+                    self.carriers.dropped(list);
+                    freed
+                }
                 None => false,
             };
         freed.then_some(()).ok_or(BlockError::NotYours { block, owner })
@@ -286,7 +293,20 @@ impl Blocks {
     /// Frees every block of an owner that is gone; answers how many there were.
     pub fn sweep(&self, owner: u32) -> usize {
         let small = self.walk().into_iter().filter(|(block, held)| *held == owner && self.free(owner, *block).is_ok());
-        small.count() + self.carving().large.sweep(&self.region, owner)
+        let small = small.count();
+        let large = self.carving().large.of(owner);
+        small + large.into_iter().filter(|start| self.free(owner, (start / UNIT) as u32).is_ok()).count()
+    }
+
+    /// Has `block` carry the objects that its message names: whoever frees it, they are let go, by what was given to
+    /// [`Self::on_dropped`].
+    pub fn carry(&self, block: u32, objects: Vec<u32>) {
+        self.carriers.carry(block, objects);
+    }
+
+    /// What is called with the objects that a freed block carried. Set once.
+    pub fn on_dropped(&self, let_go: impl Fn(Vec<u32>) + Send + Sync + 'static) {
+        self.carriers.on_dropped(Box::new(let_go));
     }
 
     /// Bytes of blocks in use, headers included, for tests and statistics.

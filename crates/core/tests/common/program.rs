@@ -3,6 +3,7 @@
 use super::bell::{Bell, Events, Rope};
 use manycore_core::blocks::Blocks;
 use manycore_core::context::Context;
+use manycore_core::contexts::Contexts;
 use manycore_core::pool::{Advance, Next, Pool, Worker, lane};
 use manycore_core::slot::{self, Slot, kind};
 use manycore_core::sync::shared::Ordering;
@@ -53,6 +54,7 @@ pub fn runs(task: impl Fn(Range<u32>) + Send + Sync + 'static) -> Task {
 pub struct Program {
     pub pool: Arc<Pool>,
     pub blocks: Arc<Blocks>,
+    pub contexts: Arc<Contexts>,
     pub tasks: Arc<[Task]>,
     pub seat: usize,
     pub control: usize,
@@ -86,11 +88,18 @@ enum Stop {
 impl Program {
     /// Sits down and runs until the worker leaves or dies. Dropping the worker is its last act.
     pub fn run(self) {
-        let context = Arc::new(Context::new(self.blocks.new_owner(), Box::new(Rope(self.bell.clone()))));
+        let context = self.contexts.attach(Box::new(Rope(self.bell.clone()))).expect("room in the table");
+        let id = context.id();
+        self.work(context);
+        self.contexts.died(id);
+        self.contexts.forget(id);
+    }
+
+    fn work(&self, context: Arc<Context>) {
         let lanes = self.pool.options().lanes;
         let worker = Worker::sit(self.pool.clone(), self.seat, context.clone(), self.control).expect("a free seat");
         let mut state =
-            Running { program: &self, context: context.id(), worker, flights: vec![None; lanes], turned: true };
+            Running { program: self, context: context.id(), worker, flights: vec![None; lanes], turned: true };
         let mut leaving = false;
         // The first look, before anybody could ring.
         let mut events = Events { rung: true, ..Events::default() };

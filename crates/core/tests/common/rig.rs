@@ -6,6 +6,7 @@ use super::program::{Program, Task};
 use super::watchdog::Watchdog;
 use manycore_core::blocks::Blocks;
 use manycore_core::context::Context;
+use manycore_core::contexts::Contexts;
 use manycore_core::pool::{Pool, PoolOptions, SubmitError, lane};
 use manycore_core::record::Record;
 use manycore_core::slot::{self, Slot, kind, state};
@@ -63,6 +64,7 @@ struct Seat {
 pub struct Rig {
     pub pool: Arc<Pool>,
     pub blocks: Arc<Blocks>,
+    contexts: Arc<Contexts>,
     pub owner: Arc<Context>,
     setup: Setup,
     bell: Arc<Bell>,
@@ -89,8 +91,9 @@ impl Rig {
     pub fn new(setup: Setup, tasks: impl Into<Arc<[Task]>>) -> Self {
         let watchdog = Watchdog::new();
         let blocks = Arc::new(Blocks::new(1 << 30).unwrap());
+        let contexts = Arc::new(Contexts::new(blocks.clone()).unwrap());
         let bell = Arc::new(Bell::default());
-        let owner = Arc::new(Context::new(blocks.new_owner(), Box::new(Rope(bell.clone()))));
+        let owner = contexts.attach(Box::new(Rope(bell.clone()))).unwrap();
         let seats = setup.workers + setup.spare;
         let options = PoolOptions {
             seats,
@@ -108,6 +111,7 @@ impl Rig {
         let rig = Self {
             pool,
             blocks,
+            contexts,
             owner,
             setup,
             bell,
@@ -132,6 +136,7 @@ impl Rig {
         let program = Program {
             pool: self.pool.clone(),
             blocks: self.blocks.clone(),
+            contexts: self.contexts.clone(),
             tasks: self.tasks.clone(),
             seat: index,
             control: seat.control,

@@ -2,6 +2,7 @@
 
 use crate::common::{Outcome, Random, Rig, Setup, each, rounds, spin};
 use manycore_core::blocks::Blocks;
+use manycore_core::contexts::OBJECTS;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
@@ -195,6 +196,7 @@ fn results_in_blocks_become_the_owners_and_no_block_is_left_behind() {
     // What is left: the owner's slots and control blocks, and the result of the first call.
     let owned = rig.blocks.sweep(owner);
     assert!(owned > 0);
+    assert_eq!(rig.blocks.sweep(OBJECTS), 1, "the table of contexts");
     assert_eq!(rig.blocks.in_use(), 0);
 }
 

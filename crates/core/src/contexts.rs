@@ -1,0 +1,284 @@
+//! The contexts' table: who is attached to the region, whom to wake, and who has died.
+//!
+//! An entry is 64 bytes of the region, so that other processes can read it and ring it:
+//!
+//! | bytes | what | who writes it |
+//! |---|---|---|
+//! | 0–3 | number of the context, 0 = free | [`Contexts`], as it attaches and when its death has been dealt with |
+//! | 4–7 | state: 0 free, 1 alive, 2 dead | the same |
+//! | 8–11 | bell: counts the rings | whoever rings |
+//! | 12–15 | 1: it sleeps on the bell, or is about to | its own thread |
+//! | 16–19 | 1: tasks of its event loop wait for primitives | its own thread |
+//! | 20–23 | 1: its event loop was called and has not looked yet | who rings, 0 → 1; its own thread, 1 → 0 |
+//! | 24–27 | generation: how many contexts sat here before | [`Contexts`], as the next one attaches |
+//!
+//! A context's number is generation << 10 | slot, and generations begin at 1: so a number leads to its entry, is never
+//! used again, and what finds another number there knows that the context is dead.
+
+use crate::blocks::{BlockError, Blocks};
+use crate::context::{Context, Wake};
+use crate::primitives::{Parties, SLOTS, slot_of};
+use crate::sync::shared::{AtomicU32, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Bytes of an entry.
+const ENTRY: usize = 64;
+/// Owner of blocks that belong to nobody alone: shared objects, and this table. Never a context's number.
+pub const OBJECTS: u32 = 1;
+
+mod field {
+    pub const NUMBER: usize = 0;
+    pub const STATE: usize = 4;
+    pub const BELL: usize = 8;
+    pub const BLOCKED: usize = 12;
+    pub const LISTENING: usize = 16;
+    pub const RUNG: usize = 20;
+    pub const GENERATION: usize = 24;
+}
+
+mod state {
+    pub const FREE: u32 = 0;
+    pub const ALIVE: u32 = 1;
+    pub const DEAD: u32 = 2;
+}
+
+/// Why an isolate could not be attached.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// Every entry is taken.
+    #[error("{SLOTS} isolates are attached already, the most there can be")]
+    Full,
+    /// There is no memory for the table.
+    #[error(transparent)]
+    NoMemory(#[from] BlockError),
+}
+
+/// One entry of the table.
+pub(crate) struct Seat {
+    blocks: Arc<Blocks>,
+    at: usize,
+}
+
+impl Seat {
+    fn word(&self, field: usize) -> &AtomicU32 {
+        self.blocks.region().word(self.at + field).expect("the table is committed")
+    }
+
+    /// How often it was rung.
+    pub fn bell(&self) -> u32 {
+        self.word(field::BELL).load(Ordering::SeqCst)
+    }
+
+    /// Wakes whoever sleeps on the bell.
+    pub fn ring(&self) {
+        let bell = self.word(field::BELL);
+        // SYNC POINT: the bell changes, then look for a sleeper. Pairs with `sleep`.
+        bell.fetch_add(1, Ordering::SeqCst);
+        if self.word(field::BLOCKED).load(Ordering::SeqCst) != 0 {
+            manycore_os::futex::wake(bell, 1);
+        }
+    }
+
+    /// Sleeps while the bell is `key`, `timeout` at most.
+    pub fn sleep(&self, key: u32, timeout: Duration) {
+        let blocked = self.word(field::BLOCKED);
+        // SYNC POINT: blocked, then the system looks at the bell. Pairs with `ring`.
+        blocked.store(1, Ordering::SeqCst);
+        manycore_os::futex::wait(self.word(field::BELL), key, timeout);
+        blocked.store(0, Ordering::SeqCst);
+    }
+
+    pub fn listen(&self, on: bool) {
+        self.word(field::LISTENING).store(u32::from(on), Ordering::SeqCst);
+    }
+
+    pub fn answer(&self) {
+        self.word(field::RUNG).store(0, Ordering::SeqCst);
+    }
+
+    /// True: the event loop has to be called.
+    fn calls(&self) -> bool {
+        self.word(field::LISTENING).load(Ordering::SeqCst) != 0 && self.word(field::RUNG).swap(1, Ordering::SeqCst) == 0
+    }
+}
+
+/// The table, and this process' contexts in it.
+pub struct Contexts {
+    blocks: Arc<Blocks>,
+    table: usize,
+    /// Free slots; the one that was freed first is used first.
+    free: Mutex<VecDeque<usize>>,
+    here: Box<[Mutex<Option<Arc<Context>>>]>,
+}
+
+impl Contexts {
+    /// An empty table in a block of its own.
+    pub fn new(blocks: Arc<Blocks>) -> Result<Self, AttachError> {
+        let table = Blocks::payload(blocks.alloc(OBJECTS, SLOTS * ENTRY)?);
+        let here = (0..SLOTS).map(|_| Mutex::default()).collect();
+        let contexts = Self { blocks, table, free: Mutex::new((0..SLOTS).collect()), here };
+        for slot in 0..SLOTS {
+            (0..ENTRY).step_by(4).for_each(|at| contexts.seat(slot).word(at).store(0, Ordering::Relaxed));
+        }
+        Ok(contexts)
+    }
+
+    /// Attaches an isolate or thread, which `waker` wakes.
+    pub fn attach(&self, waker: Box<dyn Wake>) -> Result<Arc<Context>, AttachError> {
+        let slot = lock(&self.free).pop_front().ok_or(AttachError::Full)?;
+        let seat = self.seat(slot);
+        let generation = seat.word(field::GENERATION).fetch_add(1, Ordering::Relaxed) + 1;
+        let id = (generation << SLOTS.ilog2() | slot as u32) & MAX_ID;
+        for field in [field::BLOCKED, field::LISTENING, field::RUNG] {
+            seat.word(field).store(0, Ordering::Relaxed);
+        }
+        seat.word(field::NUMBER).store(id, Ordering::Relaxed);
+        // SYNC POINT: the entry is whole. Pairs with `alive`.
+        seat.word(field::STATE).store(state::ALIVE, Ordering::SeqCst);
+        let context = Arc::new(Context::new(id, seat, waker));
+        *lock(&self.here[slot]) = Some(context.clone());
+        Ok(context)
+    }
+
+    /// The context has died: nobody takes it for alive from here on, and nothing wakes it. [`Self::forget`] must follow,
+    /// when what it left behind has been dealt with.
+    pub fn died(&self, id: u32) {
+        let slot = slot_of(id);
+        let context = lock(&self.here[slot]).take_if(|context| context.id() == id);
+        let Some(context) = context else { return };
+        self.seat(slot).word(field::STATE).store(state::DEAD, Ordering::SeqCst);
+        context.detach();
+    }
+
+    /// Frees the entry of a context that has died.
+    pub fn forget(&self, id: u32) {
+        let seat = self.seat(slot_of(id));
+        if seat.word(field::NUMBER).compare_exchange(id, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            seat.word(field::STATE).store(state::FREE, Ordering::SeqCst);
+            lock(&self.free).push_back(slot_of(id));
+        }
+    }
+
+    /// Has every context look at what it waits for.
+    pub fn ring_all(&self) {
+        (0..SLOTS).for_each(|slot| self.ring(slot));
+    }
+
+    fn seat(&self, slot: usize) -> Seat {
+        Seat { blocks: self.blocks.clone(), at: self.table + slot * ENTRY }
+    }
+}
+
+/// A context's number has 30 bits; the upper two are left to the words that hold one.
+const MAX_ID: u32 = (1 << 30) - 1;
+
+impl Parties for Contexts {
+    fn alive(&self, id: u32) -> bool {
+        let seat = self.seat(slot_of(id));
+        // SYNC POINT: the entry is whole. Pairs with `attach`.
+        id != 0
+            && seat.word(field::STATE).load(Ordering::SeqCst) == state::ALIVE
+            && seat.word(field::NUMBER).load(Ordering::SeqCst) == id
+    }
+
+    fn ring(&self, slot: usize) {
+        let seat = self.seat(slot);
+        if seat.word(field::STATE).load(Ordering::SeqCst) != state::ALIVE {
+            return;
+        }
+        seat.ring();
+        if seat.calls()
+            && let Some(context) = lock(&self.here[slot]).clone()
+        {
+            context.wake();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sync::AtomicUsize;
+
+    struct Count(Arc<AtomicUsize>);
+    impl Wake for Count {
+        fn wake(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn table() -> (Contexts, Arc<AtomicUsize>, impl Fn() -> Box<dyn Wake>) {
+        let contexts = Contexts::new(Arc::new(Blocks::new(64 << 20).unwrap())).unwrap();
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let count = wakes.clone();
+        (contexts, wakes, move || Box::new(Count(count.clone())) as Box<dyn Wake>)
+    }
+
+    #[test]
+    fn a_number_is_never_used_again() {
+        let (contexts, _, waker) = table();
+        let first = contexts.attach(waker()).unwrap();
+        assert!(contexts.alive(first.id()) && !contexts.alive(0) && !contexts.alive(OBJECTS));
+        contexts.died(first.id());
+        assert!(!contexts.alive(first.id()));
+        contexts.forget(first.id());
+        contexts.forget(first.id());
+        let all: Vec<_> = (0..SLOTS).map(|_| contexts.attach(waker()).unwrap()).collect();
+        assert!(all.iter().all(|context| context.id() != first.id() && contexts.alive(context.id())));
+        assert!(all.iter().any(|context| slot_of(context.id()) == slot_of(first.id())));
+        assert!(matches!(contexts.attach(waker()), Err(AttachError::Full)));
+        contexts.died(first.id());
+        assert!(all.iter().all(|context| contexts.alive(context.id())), "a number of the past ends nobody");
+    }
+
+    #[test]
+    fn a_ring_calls_the_event_loop_once_until_it_answers() {
+        let (contexts, wakes, waker) = table();
+        let context = contexts.attach(waker()).unwrap();
+        let slot = slot_of(context.id());
+        contexts.ring(slot);
+        assert_eq!(wakes.load(Ordering::SeqCst), 0, "nobody there waits");
+        context.listen(true);
+        contexts.ring(slot);
+        contexts.ring(slot);
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
+        context.answer();
+        contexts.ring_all();
+        assert_eq!(wakes.load(Ordering::SeqCst), 2);
+        contexts.died(context.id());
+        context.answer();
+        contexts.ring(slot);
+        assert_eq!(wakes.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_sleeper_hears_every_ring() {
+        let rounds = if cfg!(miri) { 20 } else { 20_000 };
+        let (contexts, _, waker) = table();
+        let pair = [contexts.attach(waker()).unwrap(), contexts.attach(waker()).unwrap()];
+        let turn = AtomicUsize::new(0);
+        let play = |me: usize| {
+            for round in 0..rounds {
+                loop {
+                    let seen = pair[me].bell();
+                    if turn.load(Ordering::SeqCst) == round * 2 + me {
+                        break;
+                    }
+                    pair[me].sleep(seen, Duration::ZERO, Duration::from_secs(3600));
+                }
+                turn.fetch_add(1, Ordering::SeqCst);
+                contexts.ring(slot_of(pair[1 - me].id()));
+            }
+        };
+        std::thread::scope(|s| {
+            s.spawn(|| play(0));
+            s.spawn(|| play(1));
+        });
+    }
+}

@@ -1,0 +1,422 @@
+//! Shared objects (locks, values, queues …): blocks that live as long as anybody can reach them.
+//!
+//! An object is one block, owned by [`OBJECTS`], that begins with four words: its kind and three constants. It is held by
+//! contexts, once each however many handles they have, and pinned by what is not a context: a message on its way that
+//! names it, another object that needs it, a buffer that shows its bytes. When nobody holds or pins it, it ends.
+//!
+//! Who holds what is this process' own affair and lives outside the region.
+
+use crate::blocks::{BlockError, Blocks};
+use crate::contexts::OBJECTS;
+use crate::sync::shared::{AtomicU32, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Bytes of the words that every object begins with.
+pub const HEADER_BYTES: usize = 16;
+/// Cells that a context gets at a time.
+const CELLS: usize = 64;
+
+/// What an object is, as its first word says.
+pub mod kind {
+    /// A `Value`: one typed value, or a struct.
+    pub const VALUE: u32 = 1;
+    /// An `Array`.
+    pub const ARRAY: u32 = 2;
+    /// A `Lock`.
+    pub const LOCK: u32 = 3;
+    /// An `RLock`.
+    pub const RLOCK: u32 = 4;
+    /// A `Semaphore`.
+    pub const SEMAPHORE: u32 = 5;
+    /// A `BoundedSemaphore`.
+    pub const BOUNDED_SEMAPHORE: u32 = 6;
+    /// A `Condition`.
+    pub const CONDITION: u32 = 7;
+    /// An `Event`.
+    pub const EVENT: u32 = 8;
+    /// A `Barrier`.
+    pub const BARRIER: u32 = 9;
+    /// A `Queue` of any kind, or one direction of a pipe.
+    pub const QUEUE: u32 = 10;
+    /// One end of a pipe.
+    pub const CONNECTION: u32 = 11;
+}
+
+/// A new object's first words, and how large it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// What it is.
+    pub kind: u32,
+    /// Its constants.
+    pub constants: [u32; 3],
+    /// Bytes of the payload, header included.
+    pub bytes: usize,
+    /// Objects that it needs as long as it lives.
+    pub needs: &'a [u32],
+}
+
+/// What a context that died had in an object: its cell, where it was not zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The object's block.
+    pub object: u32,
+    /// Its kind.
+    pub kind: u32,
+    /// The cell's value.
+    pub cell: u32,
+}
+
+struct Holder {
+    context: u32,
+    /// Byte offset of the context's cell for this object, 0 = none yet.
+    cell: usize,
+}
+
+#[derive(Default)]
+struct Object {
+    holders: Vec<Holder>,
+    pins: u32,
+    needs: Vec<u32>,
+}
+
+/// The cells of one context: blocks of them, and those that are free.
+#[derive(Default)]
+struct Cells {
+    blocks: Vec<u32>,
+    free: Vec<usize>,
+}
+
+#[derive(Default)]
+struct Tables {
+    objects: HashMap<u32, Object>,
+    cells: HashMap<u32, Cells>,
+}
+
+/// How an object of a kind ends: frees the blocks that it owns beside its own.
+pub type End = fn(&Blocks, u32);
+
+/// All shared objects of this process.
+pub struct Objects {
+    blocks: Arc<Blocks>,
+    end: End,
+    tables: Mutex<Tables>,
+}
+
+impl Objects {
+    /// No objects. `end` is called with an object's kind word still in place, before its block is freed.
+    pub fn new(blocks: Arc<Blocks>, end: End) -> Arc<Self> {
+        let objects = Arc::new(Self { blocks, end, tables: Mutex::default() });
+        let weak = Arc::downgrade(&objects);
+        objects.blocks.on_dropped(move |list| {
+            if let Some(objects) = weak.upgrade() {
+                objects.unpin(&list);
+            }
+        });
+        objects
+    }
+
+    /// Makes an object that `context` holds. All behind its first words is zero.
+    pub fn create(&self, context: u32, plan: Plan<'_>) -> Result<u32, BlockError> {
+        let bytes = plan.bytes.max(HEADER_BYTES).next_multiple_of(8);
+        let block = self.blocks.alloc(OBJECTS, bytes)?;
+        let region = self.blocks.region();
+        let at = Blocks::payload(block);
+        region.zero(at, bytes);
+        for (i, word) in [plan.kind].into_iter().chain(plan.constants).enumerate() {
+            if let Some(field) = region.word(at + i * 4) {
+                field.store(word, Ordering::Relaxed);
+            }
+        }
+        let mut tables = self.tables();
+        for need in plan.needs {
+            if let Some(object) = tables.objects.get_mut(need) {
+                object.pins += 1;
+            }
+        }
+        let holders = vec![Holder { context, cell: 0 }];
+        tables.objects.insert(block, Object { holders, pins: 0, needs: plan.needs.to_vec() });
+        Ok(block)
+    }
+
+    /// `context` holds the object from here on. False: there is no such object.
+    pub fn open(&self, context: u32, object: u32) -> bool {
+        let mut tables = self.tables();
+        let Some(found) = tables.objects.get_mut(&object) else { return false };
+        if !found.holders.iter().any(|holder| holder.context == context) {
+            found.holders.push(Holder { context, cell: 0 });
+        }
+        true
+    }
+
+    /// `context` lets go of the object. False: it did not hold it.
+    pub fn release(&self, context: u32, object: u32) -> bool {
+        let mut tables = self.tables();
+        let Some(found) = tables.objects.get_mut(&object) else { return false };
+        let Some(at) = found.holders.iter().position(|holder| holder.context == context) else { return false };
+        let holder = found.holders.swap_remove(at);
+        if holder.cell != 0 {
+            tables.cells.entry(context).or_default().free.push(holder.cell);
+        }
+        let ended = tables.ended(object);
+        drop(tables);
+        self.finish(ended);
+        true
+    }
+
+    /// Where `context` counts what it has of the object: the byte offset of a word of its own, at first zero. None: it
+    /// does not hold it, or there is no memory.
+    pub fn cell(&self, context: u32, object: u32) -> Option<usize> {
+        let mut tables = self.tables();
+        let Tables { objects, cells } = &mut *tables;
+        let holder = objects.get_mut(&object)?.holders.iter_mut().find(|holder| holder.context == context)?;
+        if holder.cell == 0 {
+            let cells = cells.entry(context).or_default();
+            if cells.free.is_empty() {
+                let block = self.blocks.alloc(OBJECTS, CELLS * 4).ok()?;
+                cells.blocks.push(block);
+                cells.free.extend((0..CELLS).map(|i| Blocks::payload(block) + i * 4));
+            }
+            let cell = cells.free.pop()?;
+            self.blocks.region().word(cell)?.store(0, Ordering::Relaxed);
+            holder.cell = cell;
+        }
+        Some(holder.cell)
+    }
+
+    /// Has the message in `carrier`, which the caller owns, keep these objects alive. False, and nothing is done: one of
+    /// them does not exist.
+    pub fn pack(&self, carrier: u32, list: Vec<u32>) -> bool {
+        if !self.pin(&list) {
+            return false;
+        }
+        self.blocks.carry(carrier, list);
+        true
+    }
+
+    /// Keeps objects alive until they are unpinned as often. False, and nothing is done: one of them does not exist.
+    pub fn pin(&self, list: &[u32]) -> bool {
+        let mut tables = self.tables();
+        if !list.iter().all(|object| tables.objects.contains_key(object)) {
+            return false;
+        }
+        for object in list {
+            tables.objects.entry(*object).or_default().pins += 1;
+        }
+        true
+    }
+
+    /// Takes back pins.
+    pub fn unpin(&self, list: &[u32]) {
+        let mut tables = self.tables();
+        let mut ended = Vec::new();
+        for object in list {
+            if let Some(found) = tables.objects.get_mut(object) {
+                found.pins = found.pins.saturating_sub(1);
+                ended.extend(tables.ended(*object));
+            }
+        }
+        drop(tables);
+        self.finish(ended);
+    }
+
+    /// What a context that has died had in objects; it keeps holding them until [`Self::forget`].
+    pub fn left_by(&self, context: u32) -> Vec<Left> {
+        let tables = self.tables();
+        let cells = tables.objects.iter().flat_map(|(object, found)| {
+            let its = found.holders.iter().filter(|holder| holder.context == context && holder.cell != 0);
+            its.map(|holder| (*object, holder.cell))
+        });
+        let left = cells.map(|(object, cell)| {
+            let word = |at| self.blocks.region().word(at).map_or(0, |word: &AtomicU32| word.load(Ordering::SeqCst));
+            Left { object, kind: word(Blocks::payload(object)), cell: word(cell) }
+        });
+        left.filter(|left| left.cell != 0).collect()
+    }
+
+    /// Lets go of all that a context held.
+    pub fn forget(&self, context: u32) {
+        let mut tables = self.tables();
+        let mut held = Vec::new();
+        for (object, found) in &mut tables.objects {
+            let before = found.holders.len();
+            found.holders.retain(|holder| holder.context != context);
+            if found.holders.len() < before {
+                held.push(*object);
+            }
+        }
+        let ended: Vec<_> = held.into_iter().flat_map(|object| tables.ended(object)).collect();
+        let cells = tables.cells.remove(&context).unwrap_or_default();
+        drop(tables);
+        for block in cells.blocks {
+            let _ = self.blocks.free(OBJECTS, block);
+        }
+        self.finish(ended);
+    }
+
+    /// Objects that are alive, for tests and statistics.
+    pub fn count(&self) -> usize {
+        self.tables().objects.len()
+    }
+
+    /// Frees what nobody can reach any more. No lock is held: what an object contains may let go of others.
+    fn finish(&self, ended: Vec<u32>) {
+        for object in ended {
+            (self.end)(&self.blocks, object);
+            let _ = self.blocks.free(OBJECTS, object);
+        }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Tables {
+    /// Takes the object out if nobody holds or pins it any more, and with it those that only it needed.
+    fn ended(&mut self, object: u32) -> Vec<u32> {
+        let mut ended = Vec::new();
+        let mut asked = vec![object];
+        while let Some(object) = asked.pop() {
+            if self.objects.get(&object).is_none_or(|found| found.pins > 0 || !found.holders.is_empty()) {
+                continue;
+            }
+            let gone = self.objects.remove(&object).unwrap_or_default();
+            for need in gone.needs {
+                if let Some(needed) = self.objects.get_mut(&need) {
+                    needed.pins = needed.pins.saturating_sub(1);
+                    asked.push(need);
+                }
+            }
+            ended.push(object);
+        }
+        ended
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const PLAN: Plan<'_> = Plan { kind: kind::VALUE, constants: [1, 2, 3], bytes: 168, needs: &[] };
+
+    fn setup() -> (Arc<Blocks>, Arc<Objects>) {
+        let blocks = Arc::new(Blocks::new(64 << 20).unwrap());
+        (blocks.clone(), Objects::new(blocks, |_, _| {}))
+    }
+
+    #[test]
+    fn an_object_lives_as_long_as_anybody_holds_it() {
+        let (blocks, objects) = setup();
+        let object = objects.create(1025, PLAN).unwrap();
+        let words: Vec<_> = (0..4).map(|i| blocks.region().word(Blocks::payload(object) + i * 4).unwrap()).collect();
+        assert_eq!(words.iter().map(|word| word.load(Ordering::Relaxed)).collect::<Vec<_>>(), [1, 1, 2, 3]);
+        assert!(objects.open(1026, object) && objects.open(1026, object));
+        assert!(objects.release(1025, object) && !objects.release(1025, object));
+        assert_eq!(objects.count(), 1);
+        objects.forget(1026);
+        assert_eq!((objects.count(), blocks.in_use()), (0, 0));
+        assert!(!objects.open(1025, object) && !objects.pin(&[object]));
+    }
+
+    #[test]
+    fn recycled_memory_is_zero() {
+        let (blocks, objects) = setup();
+        for bytes in [168, 3 << 20] {
+            let object = objects.create(1025, Plan { bytes, ..PLAN }).unwrap();
+            let at = Blocks::payload(object);
+            (HEADER_BYTES..bytes).step_by(8).for_each(|i| {
+                blocks.region().long(at + i).unwrap().store(u64::MAX, Ordering::Relaxed);
+            });
+            objects.release(1025, object);
+            assert_eq!(objects.create(1025, Plan { bytes, ..PLAN }).unwrap(), object, "the same memory again");
+            let zero = |i| blocks.region().long(at + i).unwrap().load(Ordering::Relaxed) == 0;
+            assert!((HEADER_BYTES..bytes).step_by(8).all(zero));
+        }
+    }
+
+    #[test]
+    fn a_message_keeps_alive_what_it_names_until_it_is_freed_or_its_owner_dies() {
+        let (blocks, objects) = setup();
+        let size = |large| if large { 2 << 20 } else { 100 };
+        for large in [false, true] {
+            let object = objects.create(1025, PLAN).unwrap();
+            let read = blocks.alloc(1025, size(large)).unwrap();
+            let lost = blocks.alloc(1026, size(large)).unwrap();
+            assert!(objects.pack(read, vec![object, object]) && objects.pack(lost, vec![object]));
+            assert!(!objects.pack(read, vec![object, 7]), "there is no object 7");
+            objects.forget(1025);
+            blocks.hand_over(read, 1025, 1027).unwrap();
+            assert!(objects.open(1027, object));
+            blocks.free(1027, read).unwrap();
+            assert!(objects.release(1027, object));
+            assert_eq!(objects.count(), 1);
+            blocks.sweep(1026);
+            assert_eq!((objects.count(), blocks.in_use()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn an_object_keeps_alive_what_it_needs() {
+        let (blocks, objects) = setup();
+        let inner = objects.create(1025, PLAN).unwrap();
+        let middle = objects.create(1025, Plan { needs: &[inner, inner], ..PLAN }).unwrap();
+        let outer = objects.create(1026, Plan { needs: &[middle], ..PLAN }).unwrap();
+        objects.forget(1025);
+        assert_eq!(objects.count(), 3);
+        objects.release(1026, outer);
+        assert_eq!((objects.count(), blocks.in_use()), (0, 0));
+    }
+
+    #[test]
+    fn cells_tell_what_the_dead_had() {
+        let (blocks, objects) = setup();
+        let all: Vec<_> = (0..200).map(|_| objects.create(1025, PLAN).unwrap()).collect();
+        let set = |context, object, value| {
+            let cell = objects.cell(context, object).unwrap();
+            assert_eq!(objects.cell(context, object), Some(cell));
+            blocks.region().word(cell).unwrap().store(value, Ordering::Relaxed);
+        };
+        all.iter().for_each(|object| assert!(objects.open(1026, *object)));
+        all.iter().enumerate().for_each(|(i, object)| set(1026, *object, i as u32));
+        set(1025, all[7], 70);
+        assert!(objects.cell(1027, all[0]).is_none());
+        assert!(objects.release(1026, all[100]));
+        assert!(objects.open(1026, all[100]));
+        assert_eq!(blocks.region().word(objects.cell(1026, all[100]).unwrap()).unwrap().load(Ordering::Relaxed), 0);
+        let mut left = objects.left_by(1026);
+        left.sort_by_key(|left| left.cell);
+        assert_eq!(left.len(), 198);
+        assert_eq!(left[0], Left { object: all[1], kind: kind::VALUE, cell: 1 });
+        objects.forget(1026);
+        assert_eq!(objects.left_by(1026), []);
+        assert_eq!(objects.left_by(1025), [Left { object: all[7], kind: kind::VALUE, cell: 70 }]);
+        objects.forget(1025);
+        assert_eq!((objects.count(), blocks.in_use()), (0, 0));
+    }
+
+    #[test]
+    fn contexts_may_come_and_go_while_others_look() {
+        let (blocks, objects) = setup();
+        let rounds = if cfg!(miri) { 20 } else { 20_000 };
+        std::thread::scope(|s| {
+            for thread in 0..4 {
+                let (blocks, objects) = (&blocks, &objects);
+                s.spawn(move || {
+                    let (me, peer) = (2000 + thread, 3000 + thread);
+                    for _ in 0..rounds {
+                        let object = objects.create(me, PLAN).unwrap();
+                        let message = blocks.alloc(me, 50).unwrap();
+                        assert!(objects.pack(message, vec![object]));
+                        assert!(objects.release(me, object));
+                        blocks.hand_over(message, me, peer).unwrap();
+                        assert!(objects.open(peer, object));
+                        blocks.free(peer, message).unwrap();
+                        assert!(objects.release(peer, object));
+                    }
+                });
+            }
+        });
+        assert_eq!((objects.count(), blocks.in_use()), (0, 0));
+    }
+}
