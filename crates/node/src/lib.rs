@@ -4,7 +4,9 @@
 //! an environment never leaves its thread. Every exported function catches panics, since one that crosses into C
 //! would abort the process.
 
+mod buffers;
 mod environment;
 mod memory;
+mod objects;
 mod owner;
 mod worker;

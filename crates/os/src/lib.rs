@@ -2,7 +2,8 @@
 //!
 //! One file per system: [`Mapping`] (reserved address space that is committed piece by piece), [`futex`] (wait on
 //! and wake a 32-bit word that may lie in memory shared with other processes) and [`write_all`] (bytes to a file
-//! descriptor as a whole). Nothing here knows what the memory or the words mean. `interrupt` counts Ctrl+Cs.
+//! descriptor as a whole). Nothing here knows what the memory or the words mean. `interrupt` counts Ctrl+Cs, and
+//! `symbol` finds functions of the program around.
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
@@ -12,6 +13,12 @@ pub use linux::{Mapping, futex, memory_limit, write_all};
 /// Not interpreted: miri knows no signals.
 #[cfg(all(target_os = "linux", not(miri)))]
 pub mod interrupt;
+
+/// Not interpreted: miri loads no images.
+#[cfg(all(target_os = "linux", not(miri)))]
+mod symbols;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub use symbols::symbol;
 
 #[cfg(miri)]
 mod interpreted;
