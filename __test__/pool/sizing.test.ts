@@ -137,3 +137,17 @@ test('workers start at the first call, or at ready()', async () => {
   expect(eager.workers.length).toBe(2);
   expect(await eager.ready()).toBe(eager);
 });
+
+test('a worker that dies as it is dismissed does not take the next one with it', async () => {
+  const pool = makePool({ processes: 1, idleTimeout: 100 });
+  const gate = new Gate();
+  await pool.apply(ref('death.mjs', 'exitLater'), [gate.shared, 0]);
+  // It ends while this thread is busy. The timer that dismisses it comes before the news of its end.
+  await new Promise((turn) => setImmediate(turn));
+  const end = performance.now() + 200;
+  while (performance.now() < end);
+  await sleep(0);
+  expect(await pool.apply(square, [3])).toBe(9);
+  await until(() => pool.workers.length === 0);
+  expect(pool.stats().restarts).toBe(0);
+});

@@ -10,7 +10,7 @@ export interface Native {
   submit(pool: number, slot: number): number;
   submitCalls(pool: number, list: number, count: number): void;
   closeRange(pool: number, slot: number): void;
-  dismiss(pool: number, worker: number): void;
+  dismiss(pool: number, worker: number, control: number): void;
   nudge(pool: number, worker: number): void;
   stopPool(pool: number): void;
   publish(pool: number, definition: Uint8Array): number;

@@ -257,7 +257,7 @@ export class Workers {
   dismiss(worker: WorkerHandle): void {
     if (worker.farewell !== undefined) return;
     worker.farewell = 'dismissed';
-    native.dismiss(this.#host.id, worker.seat);
+    native.dismiss(this.#host.id, worker.seat, worker.control);
   }
 
   /** Ends a worker's thread, whatever it does. */

@@ -73,11 +73,11 @@ pub fn close_range(pool: u32, slot: u32) -> Result<()> {
     })
 }
 
-/// Asks a worker to leave when it is between tasks.
+/// Asks the worker on a seat whose control words are at that byte offset to leave when it is between tasks.
 #[napi(catch_unwind)]
-pub fn dismiss(pool: u32, worker: u32) -> Result<()> {
+pub fn dismiss(pool: u32, worker: u32, control: f64) -> Result<()> {
     with_pool(pool, |pool| {
-        pool.dismiss(worker as usize);
+        pool.dismiss(worker as usize, control as usize);
         Ok(())
     })
 }

@@ -49,8 +49,6 @@ struct Seat {
     counters: Mutex<Arc<Counters>>,
     /// Index + 1 of the range that the worker has open, 0 = none.
     open: AtomicU32,
-    /// 1: the worker leaves when it is between tasks.
-    leave: AtomicU32,
 }
 
 /// Locks without caring for a panic elsewhere: what these mutexes guard is valid between any two statements.

@@ -1,6 +1,6 @@
 //! The owner's side of a pool.
 
-use super::{Pool, Seat, lock};
+use super::{Pool, Seat, lane, lock};
 use crate::blocks::Blocks;
 use crate::clock::now_us;
 use crate::context::Context;
@@ -123,10 +123,12 @@ impl Pool {
         }
     }
 
-    /// Asks `worker` to leave when it is between tasks; one that has not sat down yet, as soon as it does.
-    pub fn dismiss(&self, worker: usize) {
-        if let Some(seat) = self.seats.get(worker) {
-            seat.leave.store(1, Ordering::SeqCst);
+    /// Asks the worker on that seat whose words are at `control` to leave when it is between tasks; one that has not sat
+    /// down yet, as soon as it does. If it is gone meanwhile, the next one on its seat has other words, and stays.
+    pub fn dismiss(&self, worker: usize, control: usize) {
+        let Some(word) = self.blocks.region().word(control + lane::LEAVE) else { return };
+        if worker < self.seats.len() {
+            word.store(1, Ordering::Relaxed);
             self.sleepers.ring(worker, |worker| self.wake(worker));
         }
     }
@@ -157,7 +159,6 @@ impl Seat {
             context: Mutex::default(),
             counters: Mutex::default(),
             open: AtomicU32::new(0),
-            leave: AtomicU32::new(0),
         }
     }
 }

@@ -25,7 +25,8 @@ const TURN_NS: u64 = 50_000_000;
 /// Jobs moved from the injector or another's deque at a time, at most.
 const BATCH: usize = 32;
 
-/// The lanes' words in the region: one task in flight each. `CONTROL` bytes of the worker's own come first.
+/// The lanes' words in the region: one task in flight each. `CONTROL` bytes of the worker's own come first, zero when it
+/// sits down, of which the core knows one word: [`LEAVE`](lane::LEAVE).
 ///
 /// | bytes | field | written by |
 /// |---|---|---|
@@ -41,6 +42,8 @@ const BATCH: usize = 32;
 pub mod lane {
     /// Bytes before the first lane.
     pub const CONTROL: usize = 64;
+    /// Among those, where the owner writes 1 to have the worker leave when it is between tasks.
+    pub const LEAVE: usize = 12;
     /// Bytes of a lane.
     pub const SIZE: usize = 64;
     /// Result tag of a part whose results are all in the column.
@@ -207,9 +210,14 @@ impl Worker {
         self.pool.owner.send(Record::new(self.pool.id, kind, slot, rest));
     }
 
+    /// A word of a lane.
     fn word(&self, lane: usize, at: usize) -> &AtomicU32 {
-        let offset = self.control + lane::CONTROL + lane * lane::SIZE + at;
-        self.pool.blocks.region().word(offset).expect("checked when the worker sat down")
+        self.region_word(lane::CONTROL + lane * lane::SIZE + at)
+    }
+
+    /// A word of this worker's part of the region.
+    fn region_word(&self, at: usize) -> &AtomicU32 {
+        self.pool.blocks.region().word(self.control + at).expect("checked when the worker sat down")
     }
 
     fn complete(&mut self, lane: usize, claim: Claim, now: u64) {
@@ -267,7 +275,7 @@ impl Worker {
     fn must_leave(&self) -> bool {
         self.tasks_left == 0
             || self.pool.stopping.load(Ordering::Relaxed)
-            || self.pool.seats[self.index].leave.load(Ordering::Relaxed) != 0
+            || self.region_word(lane::LEAVE).load(Ordering::Relaxed) != 0
     }
 
     /// Spins over the queues for a short while, if not too many others do.
@@ -567,8 +575,6 @@ impl Drop for Worker {
         {
             self.leave_part(range, rest);
         }
-        // Whoever is dismissed between this and the next worker's first look is that next worker.
-        seat.leave.store(0, Ordering::SeqCst);
         if let Some(deque) = self.deque.take() {
             while let Some(slot) = deque.pop() {
                 pool.injector.push(slot);

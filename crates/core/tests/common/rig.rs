@@ -133,6 +133,8 @@ impl Rig {
             thread.join().unwrap();
         }
         seat.bell = Arc::default();
+        // A new worker, new words.
+        self.blocks.region().word(seat.control + lane::LEAVE).unwrap().store(0, Ordering::Relaxed);
         let program = Program {
             pool: self.pool.clone(),
             blocks: self.blocks.clone(),
@@ -149,6 +151,12 @@ impl Rig {
     /// Ends a worker as soon as it is in its event loop, whatever it holds.
     pub fn kill(&self, seat: usize) {
         lock(&self.seats)[seat].bell.raise(|events| events.killed = true);
+    }
+
+    /// Asks a worker to leave when it is between tasks.
+    pub fn dismiss(&self, seat: usize) {
+        let control = lock(&self.seats)[seat].control;
+        self.pool.dismiss(seat, control);
     }
 
     /// Lets the tasks that wait go on.

@@ -248,7 +248,7 @@ fn a_dismissed_worker_leaves_its_work_to_the_others() {
     for _ in 0..rounds(100, 4) {
         let range = rig.range(0, items, 0);
         let calls: Vec<_> = (0..10).map(|_| rig.call(0)).collect();
-        rig.pool.dismiss(random.below(3) as usize);
+        rig.dismiss(random.below(3) as usize);
         assert_eq!(rig.result(range).done, items);
         for call in calls {
             assert_eq!(rig.result(call).done, 1, "a dismissed worker ends what it runs");
@@ -262,7 +262,7 @@ fn a_dismissed_worker_in_its_event_loop_leaves() {
     for round in 0..rounds(300, 3) {
         let seat = round as usize % 2;
         std::thread::scope(|s| {
-            s.spawn(|| rig.pool.dismiss(seat));
+            s.spawn(|| rig.dismiss(seat));
             rig.call(0);
         });
         assert_eq!(rig.settle().len(), 1);
@@ -270,6 +270,16 @@ fn a_dismissed_worker_in_its_event_loop_leaves() {
         rig.until(|ledger| ledger.gone.pop().is_some());
         rig.seat(seat);
     }
+}
+
+#[test]
+fn a_dismissal_that_comes_too_late_is_not_the_next_workers() {
+    let rig = Rig::new(Setup { workers: 1, replace: false, ..Setup::default() }, [each(|_| Outcome::Done)]);
+    rig.kill(0);
+    rig.until(|ledger| ledger.gone.pop().is_some());
+    rig.dismiss(0);
+    rig.seat(0);
+    assert_eq!(rig.result(rig.call(0)).done, 1);
 }
 
 #[test]
@@ -304,7 +314,7 @@ fn a_ring_taken_by_a_leaving_worker_reaches_another() {
             std::thread::yield_now();
         }
         std::thread::scope(|s| {
-            s.spawn(|| rig.pool.dismiss(0));
+            s.spawn(|| rig.dismiss(0));
             rig.call(1);
             rig.call(1);
         });

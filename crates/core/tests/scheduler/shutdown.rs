@@ -88,7 +88,7 @@ fn workers_leave_while_others_steal_from_them() {
         for _ in 0..6 {
             spin(random.below(30_000));
             if random.below(2) == 0 {
-                rig.pool.dismiss(random.below(4) as usize);
+                rig.dismiss(random.below(4) as usize);
             } else {
                 rig.kill(random.below(4) as usize);
             }
