@@ -38,16 +38,16 @@ impl<'a> GateRef<'a> {
 }
 
 impl<A: Word32, B: Word64> Gate<'_, A, B> {
-    /// The context of this number waits from here on.
-    pub fn enter(&self, id: u32) {
-        let slot = slot_of(id);
-        self.waiters[slot / 64].fetch_or(1 << (slot % 64));
+    /// The context of this number waits from here on. False: it did already.
+    pub fn enter(&self, id: u32) -> bool {
+        let (slot, bit) = (slot_of(id), 1 << (slot_of(id) % 64));
+        self.waiters[slot / 64].fetch_or(bit) & bit == 0
     }
 
-    /// The context of this number waits no more.
-    pub fn leave(&self, id: u32) {
-        let slot = slot_of(id);
-        self.waiters[slot / 64].fetch_and(!(1 << (slot % 64)));
+    /// The context of this number waits no more. False: it did not.
+    pub fn leave(&self, id: u32) -> bool {
+        let (slot, bit) = (slot_of(id), 1 << (slot_of(id) % 64));
+        self.waiters[slot / 64].fetch_and(!bit) & bit != 0
     }
 
     /// Whether somebody waits.
@@ -91,13 +91,13 @@ mod tests {
         assert_eq!(gate.next_after(5), None);
         assert!(!gate.anybody());
         for id in [3, 64, 700] {
-            gate.enter(id);
+            assert!(gate.enter(id) && !gate.enter(id));
         }
         assert!(gate.anybody());
         assert_eq!(gate.slots().collect::<Vec<_>>(), [3, 64, 700]);
         let after = |id| gate.next_after(id).unwrap();
         assert_eq!([after(0), after(3), after(63), after(64), after(700), after(1023)], [3, 64, 64, 700, 3, 3]);
-        gate.leave(3);
+        assert!(gate.leave(3) && !gate.leave(3));
         gate.leave(700);
         assert_eq!(after(64), 64, "its own is the last");
         // A number's slot is what counts, whatever its generation.
