@@ -19,7 +19,7 @@ export class Agenda {
   in(ms: number, run: () => void): () => void {
     const entry: Entry = { at: performance.now() + ms, run };
     this.#entries.push(entry);
-    this.#arm();
+    if (entry.at < this.#timerAt) this.#arm();
     return () => {
       const index = this.#entries.indexOf(entry);
       if (index >= 0) this.#entries.splice(index, 1);

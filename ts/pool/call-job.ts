@@ -111,7 +111,6 @@ export class CallJob implements Job {
 
   refuse(error: unknown): void {
     if (this.#settled) return;
-    // Only one that a worker has need be told; there may be thousands that wait.
     if (!this.#unqueue()) this.#core.stopper.tell(this.slot);
     this.#settle();
     this.#reject(error);
@@ -141,8 +140,8 @@ export class CallJob implements Job {
   /** Ends the call with `reason`; a task that runs is stopped, and its worker replaced after the grace period. */
   abort(reason: unknown): void {
     if (this.#settled) return;
-    this.#unqueue();
-    this.#core.stopper.stop(this.slot, this.policy?.grace ?? this.#core.options.grace);
+    // Only one that a worker has need be stopped; there may be thousands that wait.
+    if (!this.#unqueue()) this.#core.stopper.stop(this.slot, this.policy?.grace ?? this.#core.options.grace);
     this.#fail(reason);
   }
 

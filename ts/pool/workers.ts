@@ -59,19 +59,17 @@ export class WorkerHandle {
   readonly mourners: Array<(ending: Ending) => void> = [];
   readonly exited: Promise<number>;
   readonly #block: number;
-  readonly #lanes: number;
   #error: unknown;
   #failed = false;
   /** What it attached to results. */
   readonly received = new Map<number, unknown>();
 
-  constructor(thread: Worker, port: MessagePort, seat: number, block: number, lanes: number) {
+  constructor(thread: Worker, port: MessagePort, seat: number, block: number) {
     this.thread = thread;
     this.threadId = thread.threadId;
     this.port = port;
     this.seat = seat;
     this.#block = block;
-    this.#lanes = lanes;
     this.control = payloadOf(block);
     thread.unref();
     thread.on('error', (error) => {
@@ -104,7 +102,7 @@ export class WorkerHandle {
   /** The lanes that have a task, as indices of their first words. */
   *busyLanes(): Iterable<number> {
     if (this.gone) return;
-    for (let lane = 0; lane < this.#lanes; lane++) {
+    for (let lane = 0, used = this.word(Control.lanes); lane < used; lane++) {
       const at = this.lane(lane);
       if (memory.u32[at + Lane.slot] !== 0) yield at;
     }
@@ -333,7 +331,7 @@ export class Workers {
       port1.close();
       throw error;
     }
-    const worker = new WorkerHandle(thread, port1, seat, block, lanes);
+    const worker = new WorkerHandle(thread, port1, seat, block);
     this.#seats[seat] = worker;
     for (const message of this.#host.greetings()) port1.postMessage(message);
     port1.on('message', (message: FromWorker) => this.#message(worker, message));

@@ -116,6 +116,7 @@ export class Loop {
     const lane = this.#lanes.length;
     const at = this.#parts.control / 4 + CONTROL_WORDS + lane * LANE_WORDS;
     this.#lanes.push(new TaskLane(this.#parts.tasks, lane, at));
+    memory.u32[this.#parts.control / 4 + Control.lanes] = this.#lanes.length;
     return lane;
   }
 
