@@ -292,7 +292,7 @@ impl Blocks {
 
     /// Frees every block of an owner that is gone; answers how many there were.
     pub fn sweep(&self, owner: u32) -> usize {
-        let small = self.walk().into_iter().filter(|(block, held)| *held == owner && self.free(owner, *block).is_ok());
+        let small = self.walk().filter(|(block, held)| *held == owner && self.free(owner, *block).is_ok());
         let small = small.count();
         let large = self.carving().large.of(owner);
         small + large.into_iter().filter(|start| self.free(owner, (start / UNIT) as u32).is_ok()).count()
@@ -311,37 +311,37 @@ impl Blocks {
 
     /// Bytes of blocks in use, headers included, for tests and statistics.
     pub fn in_use(&self) -> usize {
-        let used = self.walk().into_iter().filter(|(_, owner)| *owner != 0);
+        let used = self.walk().filter(|(_, owner)| *owner != 0);
         let small = used.filter_map(|(block, _)| self.class(block)).map(|class| class_bytes(class_of(class)));
         small.sum::<usize>() + self.carving().large.in_use()
     }
 
-    /// The small blocks, free ones too, and their owners.
-    fn walk(&self) -> Vec<(u32, u32)> {
+    /// The small blocks, free ones too, and their owners; they may change hands meanwhile.
+    fn walk(&self) -> impl Iterator<Item = (u32, u32)> {
         // What is carved from now on is not seen, and what was carved before stays where it is.
         let (top, chunk) = {
             let carving = self.carving();
             (self.top.load(Ordering::Relaxed), carving.chunk.clone())
         };
-        let mut found = Vec::new();
         let mut at = FIRST;
-        while at < top {
-            if at == chunk.start && !chunk.is_empty() {
-                at = chunk.end;
-                continue;
-            }
-            if self.pages.contains(at) {
+        std::iter::from_fn(move || {
+            loop {
+                if at == chunk.start && !chunk.is_empty() {
+                    at = chunk.end;
+                }
+                if at >= top {
+                    return None;
+                }
+                if !self.pages.contains(at) {
+                    break;
+                }
                 at += PAGE;
-                continue;
             }
             let block = (at / UNIT) as u32;
-            let (Some(tag), Some(class)) = (self.tag(block), self.class(block)) else {
-                break;
-            };
-            found.push((block, tag.load(Ordering::Acquire) as u32));
+            let (tag, class) = (self.tag(block)?, self.class(block)?);
             at += class_bytes(class_of(class));
-        }
-        found
+            Some((block, tag.load(Ordering::Acquire) as u32))
+        })
     }
 
     fn carving(&self) -> MutexGuard<'_, Carving> {

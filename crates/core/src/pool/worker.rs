@@ -88,6 +88,8 @@ pub struct Worker {
     tasks_left: u32,
     pace: Option<Pace>,
     claims: Box<[Claim]>,
+    /// How many of the lanes have a claim.
+    busy: usize,
     random: u32,
 }
 
@@ -135,6 +137,7 @@ impl Worker {
             tasks_left,
             pace: None,
             claims: vec![Claim::default(); lanes].into_boxed_slice(),
+            busy: 0,
             random: 0x9e37_79b9 ^ (index as u32 + 1),
             pool,
         })
@@ -229,6 +232,7 @@ impl Worker {
         self.counters.ran(claim.count, ran, job.id(), claim.start);
         self.word(lane, 0).store(0, Ordering::Relaxed);
         self.claims[lane].slot = 0;
+        self.busy -= 1;
         if job.kind() == kind::CALL {
             let (mine, owner) = (self.context.id(), self.pool.owner.id());
             let block = job.result_block();
@@ -266,7 +270,7 @@ impl Worker {
             return next;
         }
         self.armed = true;
-        if self.idle_since.is_none() && self.claims.iter().all(|claim| claim.slot == 0) {
+        if self.busy == 0 && self.idle_since.is_none() {
             self.idle_since = Some(now_ns());
         }
         Next::Idle
@@ -376,6 +380,7 @@ impl Worker {
         // SYNC POINT: lane filled, for whoever watches time limits.
         self.word(lane, 0).store(slot, Ordering::Release);
         self.claims[lane] = Claim { slot, start: items.start, count, began: now };
+        self.busy += 1;
         if self.tasks_left != u32::MAX {
             self.tasks_left -= count.min(self.tasks_left);
             if self.tasks_left == 0 {
