@@ -56,7 +56,7 @@ fn running_out_is_an_error_and_the_allocator_lives_on() {
 fn what_is_left_of_a_chunk_becomes_blocks() {
     let blocks = Blocks::new(8 << 20).unwrap();
     let first = blocks.alloc(1, 100).unwrap();
-    assert_eq!(blocks.walk().len(), 1, "who walks does not step into what may be carved meanwhile");
+    assert_eq!(blocks.walk().count(), 1, "who walks does not step into what may be carved meanwhile");
     let large = blocks.alloc(1, 2 << 20).unwrap();
     let second = blocks.alloc(1, 1_000_000).unwrap();
     assert!(first < large && large < second, "it did not fit before the large one");
