@@ -32,8 +32,12 @@ const steps = [
       // Half the text is half the time to read it, at every start. Names are kept.
       const small = { minifyWhitespace: true, minifySyntax: true };
       await bundle({ entryPoints: ['ts/worker/main.ts'], outfile: this.output, format: 'cjs', logOverride, ...small });
-      // One folder deep, as the modules are that look for files beside them.
-      await bundle({ entryPoints: ['ts/index.ts'], outdir: 'dist/bundle', format: 'esm', splitting: true, ...small });
+      // One folder deep, as the modules are that look for files beside them. The classes of shared objects are in a file of
+      // their own: a worker has one copy of them, whoever asks for it first.
+      const shared = { entryPoints: ['ts/shared.ts'], outfile: 'dist/bundle/shared.cjs', format: 'cjs', logOverride };
+      await bundle({ ...shared, ...small });
+      const entries = { entryPoints: ['ts/index.ts'], outdir: 'dist/bundle', format: 'esm', splitting: true };
+      await bundle({ ...entries, plugins: [sharedIsApart], ...small });
     },
   },
   {
@@ -46,6 +50,12 @@ const steps = [
     },
   },
 ];
+
+/** Leaves the shared objects' classes to their own bundle. */
+const sharedIsApart = {
+  name: 'shared is apart',
+  setup: (build) => build.onResolve({ filter: /\/shared\.js$/ }, () => ({ path: './shared.cjs', external: true })),
+};
 
 /** Bundles TypeScript for Node, without the packages that manycore depends on. */
 async function bundle(options) {

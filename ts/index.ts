@@ -21,4 +21,5 @@ export type {
 export { Pool, type PoolEvents } from './pool/pool.js';
 export type { Percentiles, PoolStats, SlowTask, WorkerInfo, WorkerStats } from './pool/stats.js';
 export { type Range, range } from './range.js';
+export * from './shared.js';
 export { transfer } from './transfer.js';

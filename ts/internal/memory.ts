@@ -1,6 +1,9 @@
 import { SerializationError } from './errors.js';
+import { blockOf } from './handles.js';
 import { payloadOf } from './layout.js';
 import { native } from './native.js';
+
+const NONE: readonly object[] = [];
 
 /**
  * The region, seen through typed arrays over one internal buffer: every byte that is committed. When the region has
@@ -45,10 +48,14 @@ class Memory {
     return block;
   }
 
-  /** A block with a copy of `source[0, bytes)`. */
-  store(source: Uint8Array, bytes: number): number {
+  /**
+   * A block with a copy of `source[0, bytes)`. `handles` are the shared objects that the message in it names: they live
+   * until the block is freed.
+   */
+  store(source: Uint8Array, bytes: number, handles: readonly object[] = NONE): number {
     const block = this.alloc(bytes);
     this.u8.set(bytes === source.length ? source : source.subarray(0, bytes), payloadOf(block));
+    if (handles.length > 0) native.pack(block, handles.map(blockOf));
     return block;
   }
 }

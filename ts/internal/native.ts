@@ -5,6 +5,17 @@ export interface Native {
   alloc(bytes: number): number;
   free(block: number): boolean;
   blocksInUse(): number;
+  createObject(kind: number, a: number, b: number, c: number, bytes: number, needs: number[]): number;
+  openObject(object: number): boolean;
+  releaseObject(object: number): boolean;
+  objectBuffer(object: number, offset: number, bytes: number): ArrayBuffer | SharedArrayBuffer;
+  objectCount(): number;
+  cell(object: number): number;
+  pack(carrier: number, objects: number[]): boolean;
+  bell(): number;
+  sleep(seen: number, spinUs: number, timeoutUs: number): number;
+  listen(on: boolean): void;
+  answer(): void;
   createPool(seats: number, lanes: number, maxTasks: number, spinUs: number, maxSearching: number): number;
   destroyPool(pool: number): void;
   submit(pool: number, slot: number): number;

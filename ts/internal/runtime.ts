@@ -6,6 +6,25 @@ import { native, nativePath } from './native.js';
 interface Runtime {
   context: number;
   readonly wakers: Array<() => void>;
+  /** What this isolate has to do while it blocks; each answers in how many milliseconds it wants to be called again. */
+  readonly pumps: Set<() => number>;
+}
+
+const runtimeKey = (): symbol => Symbol.for(`manycore.runtime:${nativePath}`);
+const scope = globalThis as { [key: symbol]: Runtime | undefined };
+
+/** Has `pump` called while this isolate blocks in a wait of its own. Answers a function that forgets it. */
+export function addPump(pump: () => number): () => void {
+  const pumps = scope[runtimeKey()]?.pumps;
+  pumps?.add(pump);
+  return () => pumps?.delete(pump);
+}
+
+/** Does what this isolate has to do while it blocks. Answers in how many milliseconds there is more to do. */
+export function pumpAll(): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const pump of scope[runtimeKey()]?.pumps ?? []) next = Math.min(next, pump());
+  return next;
 }
 
 /**
@@ -13,11 +32,10 @@ interface Runtime {
  * look at. A worker's own loop and the pools that user code makes in that worker share one attachment.
  */
 export function attach(waker: () => void): number {
-  const key = Symbol.for(`manycore.runtime:${nativePath}`);
-  const scope = globalThis as { [key: symbol]: Runtime | undefined };
+  const key = runtimeKey();
   let runtime = scope[key];
   if (runtime === undefined) {
-    const made: Runtime = { context: 0, wakers: [] };
+    const made: Runtime = { context: 0, wakers: [], pumps: new Set() };
     made.context = native.attach(() => {
       for (const wake of made.wakers) wake();
     });

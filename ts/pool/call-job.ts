@@ -295,8 +295,8 @@ export class CallJob implements Job {
     if (end >= 0) {
       this.#fill(fn, Args.message, 0, end - from);
     } else {
-      const bytes = core.encoder.length;
-      this.#fill(fn, Args.message, memory.store(core.encoder.scratch.u8, bytes), bytes);
+      const { scratch, length, handles } = core.encoder;
+      this.#fill(fn, Args.message, memory.store(scratch.u8, length, handles), length);
     }
   }
 
@@ -325,14 +325,15 @@ export class CallJob implements Job {
     const moved = transfer === undefined ? undefined : core.attachments.moved(transfer);
     core.encoder.encode(memory, 0, 0, args, 0, args.length, false, moved);
     if (core.attachments.any) this.#luggage = core.attachments.pack(transfer);
-    const message = Buffer.from(core.encoder.scratch.u8.subarray(0, core.encoder.length));
+    const { scratch, length, handles } = core.encoder;
+    const message = Buffer.from(scratch.u8.subarray(0, length));
     core.enqueue({
       tasks: 1,
       start: () => {
         if (this.#settled) return true;
         if (core.slots.take(this) === 0) return false;
-        const fits = message.length <= PAYLOAD_END - PAYLOAD_START;
-        const block = fits ? 0 : memory.store(message, message.length);
+        const fits = handles.length === 0 && message.length <= PAYLOAD_END - PAYLOAD_START;
+        const block = fits ? 0 : memory.store(message, message.length, handles);
         if (fits) memory.u8.set(message, this.slot * SLOT_BYTES + PAYLOAD_START);
         this.#fill(fn, Args.message, block, message.length);
         this.#submit();

@@ -4,6 +4,7 @@ import { BrokenPoolError, PoolTerminatedError, QueueFullError, StateError } from
 import { define } from '../internal/functions/define.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
+import { checkInterrupts, unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
 import { Kind, Record, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
 import { memory } from '../internal/memory.js';
@@ -18,7 +19,6 @@ import type { Engine, EngineEvents, Hold, Running } from './engine.js';
 import { FunctionTable } from './function-table.js';
 import { inbox, type Recipient } from './inbox.js';
 import { decodeError, type PreparedInitializer, prepareInitializer } from './initializer.js';
-import { checkInterrupts, unwatchInterrupts, watchInterrupts } from './interrupts.js';
 import type { Job, Waiting } from './job.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
@@ -398,12 +398,22 @@ export class Core implements Engine, Recipient, WorkersHost {
         checkInterrupts(inbox.wait(OWNER_SPIN_US, Math.min(slice, this.agenda.next())));
         slice = Math.min(slice * 2, SLICE_MS);
         if (done()) return;
-        this.agenda.poll();
-        this.workers.poll();
+        this.#poll();
       }
     } finally {
       this.blocking = outer;
     }
+  }
+
+  pump(): number {
+    this.#poll();
+    this.dispatch.flush();
+    return this.agenda.next();
+  }
+
+  #poll(): void {
+    this.agenda.poll();
+    this.workers.poll();
   }
 
   // ---------------------------------------------------------------------------------------- information

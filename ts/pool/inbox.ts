@@ -1,12 +1,17 @@
+import { Alive } from '../internal/alive.js';
 import { payloadOf, Record } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
-import { attach } from '../internal/runtime.js';
+import { addPump, attach } from '../internal/runtime.js';
 
 /** Who gets the records of one pool. */
 export interface Recipient {
   readonly id: number;
   record(kind: number, slot: number, a: number, b: number, c: number, d: number, e: number): void;
+  /** True while the thread blocks: what else the event loop would tell is found out here. */
+  blocking: boolean;
+  /** The thread blocks in a wait that is not the pool's: does what is due. Answers in how many ms there is more. */
+  pump(): number;
 }
 
 /** Records that are fetched at a time. */
@@ -27,9 +32,7 @@ class Inbox {
   #records = new Uint32Array(0);
   #next = 0;
   #attached = false;
-  #pending = 0;
-  /** A timer that never fires; it is referenced while calls are pending. */
-  readonly #alive: NodeJS.Timeout = setInterval(() => {}, 0x7fffffff).unref();
+  readonly #alive = new Alive();
 
   /** Attaches this isolate as an owner, once. */
   open(): void {
@@ -38,6 +41,7 @@ class Inbox {
     attach(() => this.#turn());
     this.#area = payloadOf(memory.alloc(BATCH * RECORD_BYTES));
     native.drainInto(this.#area);
+    addPump(() => this.#pump());
   }
 
   add(recipient: Recipient): void {
@@ -50,12 +54,12 @@ class Inbox {
 
   /** One more call is pending. */
   began(): void {
-    if (this.#pending++ === 0) this.#alive.ref();
+    this.#alive.began();
   }
 
   /** One call less is pending. */
   ended(): void {
-    if (--this.#pending === 0) this.#alive.unref();
+    this.#alive.ended();
   }
 
   /**
@@ -85,6 +89,17 @@ class Inbox {
       this.#deliver();
       native.resumeLater();
       return;
+    }
+  }
+
+  #pump(): number {
+    const pools = [...this.#recipients.values()].map((pool) => ({ pool, outer: pool.blocking }));
+    for (const { pool } of pools) pool.blocking = true;
+    try {
+      this.drain(Number.POSITIVE_INFINITY);
+      return Math.min(...pools.map(({ pool }) => pool.pump()));
+    } finally {
+      for (const { pool, outer } of pools) pool.blocking = outer;
     }
   }
 

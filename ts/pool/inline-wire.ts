@@ -18,11 +18,14 @@ export class Message {
   readonly attached: ReadonlyMap<number, unknown>;
   /** Whether the sender lost something to it: then it is good for one reading. */
   readonly moved: boolean;
+  /** The shared objects that it names live as long as it does. */
+  readonly handles: readonly object[];
 
-  constructor(bytes: Buffer, attached: ReadonlyMap<number, unknown>, moved: boolean) {
+  constructor(bytes: Buffer, attached: ReadonlyMap<number, unknown>, moved: boolean, handles: readonly object[]) {
     this.bytes = bytes;
     this.attached = attached;
     this.moved = moved;
+    this.handles = handles;
   }
 }
 
@@ -116,14 +119,14 @@ export class Wire implements Hooks {
     this.#encoder.label = label;
     try {
       encode(transfer && this.#ids(transfer));
-      const { scratch, length } = this.#encoder;
+      const { scratch, length, handles } = this.#encoder;
       // Not from Node's slab: the decoder wants memory whose first byte is the message's first.
       const bytes = Buffer.allocUnsafeSlow(length);
       bytes.set(scratch.u8.subarray(0, length));
       const attached = new Map<number, unknown>(draft.shared);
       const { packed } = draft;
       if (packed.length > 0) unpack(parcelOf(packed, transfer), attached);
-      return new Message(bytes, attached, packed.length > 0);
+      return new Message(bytes, attached, packed.length > 0, handles);
     } finally {
       this.#draft = outer;
       this.#encoder.label = outerLabel;

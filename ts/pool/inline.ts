@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { PoolTerminatedError, QueueFullError, StateError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
+import { type Interruptible, unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
 import type { Engine, EngineEvents, Hold, Running } from './engine.js';
@@ -13,7 +14,6 @@ import { type InlineInputs, inputOf, inputsOf } from './inline-inputs.js';
 import { InlineQueue } from './inline-queue.js';
 import { InlineTally } from './inline-stats.js';
 import { Wire } from './inline-wire.js';
-import { type Interruptible, unwatchInterrupts, watchInterrupts } from './interrupts.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
 import { policyOf } from './policy.js';

@@ -1,3 +1,4 @@
+import { blockOf } from '../internal/handles.js';
 import { Args, BLOCK_HEADER, PAYLOAD_END, PAYLOAD_START, payloadOf, SLOT_BYTES, UNIT } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -44,7 +45,7 @@ export function isNumberArray(items: unknown): items is NumberArray {
 export function encodeItems(core: Core, items: Items, star: boolean): RangeInput {
   if (!star) {
     if (isNumberArray(items)) {
-      return items.buffer instanceof SharedArrayBuffer ? sharedView(core, items) : column(items.length, items);
+      return isShared(items.buffer) ? sharedView(core, items) : column(items.length, items);
     }
     const numbers = numberColumn(items);
     if (numbers !== 0) return { kind: Args.column, block: numbers, pageSize: 0, view: undefined, luggage: undefined };
@@ -83,10 +84,17 @@ function copyNumbers(items: Items, into: Float64Array, at: number): boolean {
   return true;
 }
 
+/** Whether workers can read the buffer in place. */
+function isShared(buffer: ArrayBufferLike): boolean {
+  return buffer instanceof SharedArrayBuffer || blockOf(buffer) !== 0;
+}
+
 function sharedView(core: Core, items: NumberArray): RangeInput {
   core.encoder.encode(memory, 0, 0, [items], 0, 1, false);
   const view = Buffer.from(core.encoder.scratch.u8.subarray(0, core.encoder.length));
-  return { kind: Args.view, block: 0, pageSize: 0, view, luggage: core.attachments.pack(undefined) };
+  const { shared } = core.attachments.pack(undefined);
+  // Kept as long as the items are read: the message does not keep an array over manycore's own memory alive.
+  return { kind: Args.view, block: 0, pageSize: 0, view, luggage: { shared: [...shared, items], parcel: undefined } };
 }
 
 /**
@@ -102,12 +110,14 @@ function pages(core: Core, items: Items): RangeInput {
   const table = new Uint32Array(count * 2);
   let bytes = Buffer.allocUnsafe(Math.max(4096, count * 8 + Math.min(length * 64, 1 << 22)));
   let used = align(count * 8);
+  const handles: object[] = [];
   encoder.label = 'items';
   try {
     for (let page = 0; page < count; page++) {
       const lo = page * pageSize;
       encoder.encode(memory, 0, 0, list, lo, Math.min(length, lo + pageSize), true);
       const size = encoder.length;
+      if (encoder.handles.length > 0) handles.push(...encoder.handles);
       if (used + size > bytes.length) {
         const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, used + size));
         larger.set(bytes.subarray(0, used));
@@ -123,7 +133,7 @@ function pages(core: Core, items: Items): RangeInput {
   }
   bytes.set(new Uint8Array(table.buffer), 0);
   const luggage = core.attachments.any ? core.attachments.pack(undefined) : undefined;
-  return { kind: Args.pages, block: memory.store(bytes, used), pageSize, view: undefined, luggage };
+  return { kind: Args.pages, block: memory.store(bytes, used, handles), pageSize, view: undefined, luggage };
 }
 
 const align = (offset: number): number => (offset + 7) & ~7;

@@ -115,7 +115,7 @@ export class Tasks {
 
   report(lane: TaskLane, value: unknown): void {
     this.#encoder.encodeOne(memory, 0, 0, value);
-    const bytes = this.#encoder.length;
-    native.report(lane.lane, memory.store(this.#encoder.scratch.u8, bytes), bytes);
+    const { scratch, length, handles } = this.#encoder;
+    native.report(lane.lane, memory.store(scratch.u8, length, handles), length);
   }
 }

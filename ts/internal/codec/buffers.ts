@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { blockOf, openBuffer } from '../handles.js';
 import type { Decoder } from './decoder.js';
 import type { Encoder } from './encoder.js';
 import { malformed } from './input.js';
@@ -11,6 +12,8 @@ const SHARED_BYTES = 0;
 const OWN_BYTES = 1;
 const RESIZABLE = 2;
 const ATTACHMENT = 3;
+/** The bytes of a shared object. */
+const SHARED_OBJECT = 4;
 
 const TRACKING = 0x80;
 const BUFFER_KIND = 13;
@@ -51,6 +54,8 @@ interface Entry {
   own: boolean;
   /** Its id, if it travels beside the bytes; else -1. */
   readonly attachment: number;
+  /** The block of the shared object whose bytes it shows, or 0. */
+  readonly object: number;
 }
 
 /** Buffers of which a resizable one knows more than its length. */
@@ -135,11 +140,13 @@ export class BufferList {
 
   #push(out: Encoder, buffer: ArrayBuffer | SharedArrayBuffer, from: number, to: number): number {
     let attachment = -1;
+    const object = blockOf(buffer) === 0 ? 0 : out.named(buffer);
+    if (object !== 0) return this.#entries.push({ buffer, from, to, own: false, attachment, object }) - 1;
     if (types.isSharedArrayBuffer(buffer)) attachment = out.attach(buffer);
     else if (this.moved !== undefined) attachment = this.moved.get(buffer) ?? -1;
     if (buffer.byteLength === 0 && attachment < 0 && isDetached(buffer as ArrayBuffer))
       throw new Unsendable(buffer, DETACHED);
-    return this.#entries.push({ buffer, from, to, own: true, attachment }) - 1;
+    return this.#entries.push({ buffer, from, to, own: true, attachment, object }) - 1;
   }
 
   /** Writes the table, and behind it its own position. */
@@ -149,6 +156,11 @@ export class BufferList {
     out.uint32(this.#entries.length);
     for (const entry of this.#entries) {
       out.reserve(0);
+      if (entry.object !== 0) {
+        out.byte(SHARED_OBJECT);
+        out.uint32(entry.object);
+        continue;
+      }
       if (entry.attachment >= 0) {
         out.byte(ATTACHMENT);
         out.uint32(entry.attachment);
@@ -267,10 +279,10 @@ export class BufferTable {
 
 function readSlot(input: Decoder): Slot {
   const kind = input.byte();
-  if (kind === ATTACHMENT) {
+  if (kind === ATTACHMENT || kind === SHARED_OBJECT) {
     return { kind, pos: input.uint32(), base: 0, length: 0, max: 0, used: false, buffer: null };
   }
-  if (kind > ATTACHMENT) malformed('a buffer of an unknown kind');
+  if (kind > SHARED_OBJECT) malformed('a buffer of an unknown kind');
   const base = input.size();
   const length = input.size();
   const max = kind === RESIZABLE ? input.size() : length;
@@ -283,6 +295,7 @@ function makeBuffer(input: Decoder, slot: Slot): ArrayBuffer {
     if (!types.isAnyArrayBuffer(buffer)) malformed('an attachment is not a buffer');
     return buffer as ArrayBuffer;
   }
+  if (slot.kind === SHARED_OBJECT) return (openBuffer(slot.pos) ?? malformed('a shared object is gone')) as ArrayBuffer;
   if (slot.kind === RESIZABLE) {
     const options = { maxByteLength: slot.max } as unknown as undefined;
     const buffer: ArrayBuffer = new (ArrayBuffer as new (n: number, o?: object) => ArrayBuffer)(slot.length, options);

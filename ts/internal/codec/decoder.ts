@@ -1,4 +1,5 @@
 import { SerializationError } from '../errors.js';
+import { openHandle, revive } from '../handles.js';
 import { readArray, readFloat64Column, readInt32Column, readNamedArray, readShortArray } from './arrays.js';
 import { BufferTable } from './buffers.js';
 import type { Bytes } from './bytes.js';
@@ -233,6 +234,12 @@ readers[tags.VIEW] = (input) => input.buffers().readView(input);
 readers[tags.ERROR] = readError;
 readers[tags.FUNCTION] = readFunction;
 readers[tags.ATTACHED] = (input) => input.register(input.hooks.attached(input.uint32()));
+readers[tags.HANDLE] = (input) => input.register(openHandle(input.uint32()) ?? malformed('a shared object is gone'));
+readers[tags.DESCRIBED] = (input) => {
+  const slot = input.hold();
+  const type = input.string();
+  return input.fillSlot(slot, revive(type, input.value()) ?? malformed('an object of an unknown type'));
+};
 readers[tags.THROWN] = (input) => {
   const slot = input.hold();
   return input.fillSlot(slot, new Thrown(input.value()));

@@ -1,4 +1,5 @@
 import type { AnyFunction } from '../functions/definition.js';
+import { blockOf, type Describable, describeKey } from '../handles.js';
 import { writeArray } from './arrays.js';
 import { BufferList } from './buffers.js';
 import type { Bytes } from './bytes.js';
@@ -16,6 +17,7 @@ import { writeBigInt, writeBoxed, writeDate, writeMap, writeRegExp, writeSet } f
 /** Up to here a list is searched for objects met before; a Map is faster only for more of them. */
 const LIST_LENGTH = 32;
 const EMPTY = {};
+const NO_HANDLES: readonly object[] = [];
 
 /** A point of a message to which the encoder can go back, as if what followed had not been written. */
 export interface Mark {
@@ -32,6 +34,8 @@ export interface Mark {
 export class Encoder extends Output {
   /** Names the values in the `path` of an error: `label[2].db`, or with `encodeOne`, `label.db`. */
   label = 'value';
+  /** Handles of shared objects, and buffers over their bytes, that the last message names. */
+  handles: readonly object[] = NO_HANDLES;
   readonly hooks: Hooks;
   readonly buffers = new BufferList();
 
@@ -121,6 +125,7 @@ export class Encoder extends Output {
     const result = run(inner);
     this.scratch = inner.scratch;
     this.length = inner.length;
+    this.handles = inner.handles;
     return result;
   }
 
@@ -128,6 +133,7 @@ export class Encoder extends Output {
     this.#busy = true;
     this.#message++;
     this.#flags = 0;
+    this.handles = NO_HANDLES;
     this.#polluted = false;
     for (const _ in EMPTY) this.#polluted = true;
     if (moved !== undefined) this.buffers.moved = moved;
@@ -247,6 +253,13 @@ export class Encoder extends Output {
         this.byte(tags.ATTACHED);
         this.uint32(this.attach(object));
         return;
+      case Kind.handle:
+        this.byte(tags.HANDLE);
+        this.uint32(this.named(object));
+        return;
+      case Kind.described:
+        this.#described(object as Describable);
+        return;
       case Kind.thrown:
         this.byte(tags.THROWN);
         this.value((object as Thrown).error);
@@ -258,6 +271,34 @@ export class Encoder extends Output {
       default:
         throw new Unsendable(object);
     }
+  }
+
+  /**
+   * The number of the shared object that a handle names or a buffer shows. Its message goes to the scratch: it must
+   * travel in a block of its own, which keeps the object alive.
+   */
+  named(object: object): number {
+    let block: number;
+    try {
+      block = blockOf(object);
+    } catch (error) {
+      throw new Unsendable(object, error);
+    }
+    this.leaveTarget();
+    this.handles = [...this.handles, object];
+    return block;
+  }
+
+  #described(object: Describable): void {
+    let described: ReturnType<Describable[typeof describeKey]>;
+    try {
+      described = object[describeKey]();
+    } catch (error) {
+      throw new Unsendable(object, error);
+    }
+    this.byte(tags.DESCRIBED);
+    this.string(described.type);
+    this.value(described.data);
   }
 
   #className(name: string): void {

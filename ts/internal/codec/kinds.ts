@@ -1,5 +1,6 @@
 import { Stream } from 'node:stream';
 import { types } from 'node:util';
+import { isDescribable, isHandle } from '../handles.js';
 import { registeredName } from './classes.js';
 import { Thrown } from './hooks.js';
 
@@ -18,6 +19,8 @@ export const Kind = {
   thrown: 10,
   registered: 11,
   refused: 12,
+  handle: 13,
+  described: 14,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -55,6 +58,8 @@ export function kindOf(value: object, prototype: object): Kind {
   if (known?.[1](value)) return known[0];
   if (value instanceof Thrown) return Kind.thrown;
   if (isErrorLike(value)) return Kind.error;
+  if (isHandle(value)) return Kind.handle;
+  if (isDescribable(value)) return Kind.described;
   if (registeredName(prototype) !== undefined) return Kind.registered;
   return innerKind(value, prototype);
 }

@@ -50,6 +50,8 @@ export const ERROR = 0xe7;
 export const FUNCTION = 0xe8;
 export const ATTACHED = 0xe9;
 export const THROWN = 0xea;
+export const HANDLE = 0xeb;
+export const DESCRIBED = 0xec;
 
 /** Flags in the first byte of a message: something in it is met twice. */
 export const HAS_REFS = 1;

@@ -1,6 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
-import { InterruptedError } from '../internal/errors.js';
-import { native } from '../internal/native.js';
+import { InterruptedError } from './errors.js';
+import { native } from './native.js';
 
 /** What Ctrl+C ends. */
 export interface Interruptible {
