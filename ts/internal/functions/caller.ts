@@ -8,6 +8,9 @@ import { analyse, type Reference } from './scope.js';
 /** A larger file is most likely a bundle: parsing it would take longer than its answer is worth. */
 const MAX_PARSED = 256 * 1024;
 
+/** A name that is written with escapes, or one behind `function` and a comment. */
+const HIDDEN_NAME = /\\u(00[2-7]|\{0*[2-7][\da-f]\})|\bfunction\s*\*?\s*\//i;
+
 /** The URL of the file that called into this package; empty if no file did (`node -e`, the REPL). */
 export function callerFile(): string {
   const files = stackFiles();
@@ -70,6 +73,26 @@ export class Place {
     let line = 0;
     for (let at = before.indexOf('\n'); at >= 0; at = before.indexOf('\n', at + 1)) line++;
     return { line, column: before.length - lineStart };
+  }
+
+  /**
+   * Whether the file may declare `name` somewhere. Not if every use is one that no declaration can look like: `name.x`,
+   * `x.name`, `typeof name`, `=== name`, or `name(` and no function is made there.
+   */
+  mayDeclare(name: string): boolean {
+    const text = this.#text;
+    if (text.length > MAX_PARSED) return false;
+    if (HIDDEN_NAME.test(text)) return true;
+    for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+      const before = text.slice(Math.max(0, at - 12), at);
+      const after = text.slice(at + name.length, at + name.length + 2);
+      if (/[\w$]$/.test(before) || /^[\w$]/.test(after)) continue; // part of another name
+      if (/^\.[a-z_$]/i.test(after) || /(^|[^.])\.$/.test(before)) continue;
+      if (/(\b(new|typeof|instanceof)|[!=]==?) $/.test(before)) continue;
+      if (after[0] === '(' && /([^\w$\s*/]|\b(return|await))\s*$/.test(before)) continue;
+      return true;
+    }
+    return false;
   }
 
   /**

@@ -10,6 +10,7 @@ import {
   definitions,
   type SourceDefinition,
 } from './definition.js';
+import { glance } from './glance.js';
 import { explainHelpers } from './helpers.js';
 import { type Analysis, analyse, type Outer } from './scope.js';
 
@@ -68,6 +69,32 @@ function knownSource(fn: AnyFunction, text: string): SourceDefinition {
 }
 
 function fromSource(fn: AnyFunction, text: string, file: string): SourceDefinition {
+  const place = file === '' ? undefined : Place.find(file, text);
+  const plain = glance(text);
+  if (plain !== undefined && needsNothing(plain.free, place)) {
+    return built(fn, text, file, place, { async: plain.async, sloppy: isSloppy(fn) });
+  }
+  return built(fn, text, file, place, examined(fn, text, place));
+}
+
+/** Whether names are surely those of globals. */
+function needsNothing(free: ReadonlySet<string>, place: Place | undefined): boolean {
+  for (const name of free) if (!isGlobal(name) || place?.mayDeclare(name) === true) return false;
+  return true;
+}
+
+/** What has to be known of a function's text. */
+interface Form {
+  readonly async: boolean;
+  readonly sloppy: boolean;
+  /** A method's text begins to count at its parameters: here. */
+  readonly paramsAt?: number;
+  /** Whether it needs {@link NAME_HELPER}. */
+  readonly helped?: boolean;
+}
+
+/** Has the parser look at a function. Throws SerializationError if it cannot be sent. */
+function examined(fn: AnyFunction, text: string, place: Place | undefined): Form {
   const { node, sloppy, method } = parse(fn, text);
   if (node.generator) {
     throw refusal(
@@ -78,17 +105,20 @@ function fromSource(fn: AnyFunction, text: string, file: string): SourceDefiniti
   }
   const analysis = analyse(node, sloppy);
   checkOuter(fn, text, analysis.outer);
-  const place = file === '' ? undefined : Place.find(file, text);
   const helped = checkNames(fn, text, analysis, place);
+  return { async: node.async, sloppy, paramsAt: method ? node.start - parsedOffset : undefined, helped };
+}
 
+function built(fn: AnyFunction, text: string, file: string, place: Place | undefined, form: Form): SourceDefinition {
+  const { async, sloppy, paramsAt, helped } = form;
   // All in one line, so that line numbers stay those of the file.
   const strict = sloppy ? '' : "'use strict';";
   const opening = helped ? `((${NAME_HELPER}) => (` : '(';
   const closing = helped ? '))((fn) => fn)' : ')';
   // A method is text only inside of an object, and its key may be an expression of the code around it.
-  const head = method ? `({ ${node.async ? 'async ' : ''}method` : '';
-  const tail = method ? ' }).method' : '';
-  const start = node.start - parsedOffset;
+  const head = paramsAt === undefined ? '' : `({ ${async ? 'async ' : ''}method`;
+  const tail = paramsAt === undefined ? '' : ' }).method';
+  const start = paramsAt ?? 0;
   const prefix = strict + opening + head;
   const name = nameOf(fn);
   return {
@@ -97,7 +127,7 @@ function fromSource(fn: AnyFunction, text: string, file: string): SourceDefiniti
     name,
     file:
       file === '' ? '' : `${file}#${fragment(place, start, prefix.length) ?? encodeURIComponent(name || 'anonymous')}`,
-    async: node.async,
+    async,
   };
 }
 
