@@ -257,3 +257,36 @@ describe('errors of map', () => {
     expect(await pool.map(ref('tasks.mjs', 'square'), [2, 3])).toEqual([4, 9]);
   });
 });
+
+describe('items of all sizes', () => {
+  test('each item is read once', async () => {
+    const pool = makePool(2);
+    const reads = new Array<number>(1000).fill(0);
+    const items = reads.map((_, index) => ({
+      get index() {
+        reads[index] += 1;
+        return index;
+      },
+    }));
+    expect(await pool.map((item: { index: number }) => item.index, items)).toEqual(numbers(1000));
+    expect(new Set(reads)).toEqual(new Set([1]));
+  });
+
+  const length = (text: string): number => text.length;
+
+  for (const [name, sizeOf] of [
+    ['items that grow', (index: number) => index * 200],
+    ['items that shrink', (index: number) => (1000 - index) * 200],
+    ['a huge item, then small ones', (index: number) => (index === 0 ? 5_000_000 : 1)],
+    ['small ones, then a huge item', (index: number) => (index === 999 ? 5_000_000 : 1)],
+    ['large and small ones by turns', (index: number) => (index % 100 < 50 ? 20_000 : 1)],
+  ] as const) {
+    test(name, async () => {
+      const pool = makePool(2);
+      const sizes = numbers(1000).map(sizeOf);
+      const items = sizes.map((size) => 'x'.repeat(size));
+      expect(await pool.map(length, items)).toEqual(sizes);
+      expect(await pool.map(length, items, 7)).toEqual(sizes);
+    });
+  }
+});

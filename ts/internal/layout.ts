@@ -17,13 +17,14 @@ export const Slot = {
   state: 0,
   fn: 1,
   kind: 2,
+  /** Of pages: where their table begins in the block's payload. */
   argBytes: 3,
   argBlock: 4,
   /** Of a range: how many items. Of a call: its index, if it is one of many. */
   items: 5,
-  /** The number that is the only argument or the result (a double, two words); for a range: page size, first item. */
+  /** The number that is the only argument or the result (a double, two words); for a range: pages, first item. */
   number: 6,
-  pageSize: 6,
+  pages: 6,
   base: 7,
   resultTag: 8,
   resultBytes: 9,

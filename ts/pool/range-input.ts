@@ -12,18 +12,23 @@ export type Items = ArrayLike<unknown>;
 export interface RangeInput {
   /** One of {@link Args}: a column of doubles, pages of messages, or a shared typed array. */
   readonly kind: number;
-  /** The block with a column or pages. */
+  /** The block with a column or pages, 0 = none. */
   readonly block: number;
-  /** Items per page. */
-  readonly pageSize: number;
+  /** How many pages there are, and where their table begins in the block's payload. */
+  readonly pages: number;
+  readonly table: number;
   /** The message that stands for a shared typed array. */
   readonly view: Buffer | undefined;
   readonly luggage: Luggage | undefined;
 }
 
 const MAX_PAGE_ITEMS = 64;
-/** A page is not filled beyond this, so that a few large items can still be spread over all workers. */
+/** A page is to have no more bytes than this, so that a few large items can still be spread over all workers. */
 const MAX_PAGE_BYTES = 64 * 1024;
+/** A page has at most this many times the items of the page before it: they may be much larger. */
+const PAGE_GROWTH = 8;
+/** What is not paged. */
+const noPages = { pages: 0, table: 0 };
 
 type NumberArray =
   | Float64Array
@@ -48,7 +53,7 @@ export function encodeItems(core: Core, items: Items, star: boolean): RangeInput
       return isShared(items.buffer) ? sharedView(core, items) : column(items.length, items);
     }
     const numbers = numberColumn(items);
-    if (numbers !== 0) return { kind: Args.column, block: numbers, pageSize: 0, view: undefined, luggage: undefined };
+    if (numbers !== 0) return { kind: Args.column, block: numbers, ...noPages, view: undefined, luggage: undefined };
   }
   return pages(core, items);
 }
@@ -62,7 +67,7 @@ function column(length: number, numbers: NumberArray): RangeInput {
   const block = memory.alloc(Math.max(1, length) * 8);
   const at = payloadOf(block) / 8;
   memory.f64.subarray(at, at + length).set(numbers);
-  return { kind: Args.column, block, pageSize: 0, view: undefined, luggage: undefined };
+  return { kind: Args.column, block, ...noPages, view: undefined, luggage: undefined };
 }
 
 /** A block with the items as doubles, or 0 if they are not all numbers. */
@@ -94,59 +99,60 @@ function sharedView(core: Core, items: NumberArray): RangeInput {
   const view = Buffer.from(core.encoder.scratch.u8.subarray(0, core.encoder.length));
   const { shared } = core.attachments.pack(undefined);
   // Kept as long as the items are read: the message does not keep an array over manycore's own memory alive.
-  return { kind: Args.view, block: 0, pageSize: 0, view, luggage: { shared: [...shared, items], parcel: undefined } };
+  return { kind: Args.view, block: 0, ...noPages, view, luggage: { shared: [...shared, items], parcel: undefined } };
 }
 
 /**
- * Pages of messages, each with its own strings and shapes, so that a worker can begin anywhere. The block starts with
- * where each page begins and ends (32 bits each, from the payload's start).
+ * Pages of messages, each with its own strings and shapes, so that a worker can begin anywhere. Behind them is a table
+ * with where each page begins and ends, in bytes from the payload's start, and the index of its first item: 32 bits each.
  */
 function pages(core: Core, items: Items): RangeInput {
   const { length } = items;
   const list = Array.isArray(items) ? (items as unknown[]) : Array.from(items);
-  const pageSize = pageSizeFor(core, list);
-  const count = Math.ceil(length / pageSize);
   const { encoder } = core;
-  const table = new Uint32Array(count * 2);
-  let bytes = Buffer.allocUnsafe(Math.max(4096, count * 8 + Math.min(length * 64, 1 << 22)));
-  let used = align(count * 8);
+  const table: number[] = [];
+  let bytes = Buffer.allocUnsafe(Math.max(4096, Math.min(length * 64, 1 << 22)));
+  let used = 0;
   const handles: object[] = [];
+  const append = (source: Uint8Array, size: number) => {
+    if (used + size > bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, used + size));
+      larger.set(bytes.subarray(0, used));
+      bytes = larger;
+    }
+    bytes.set(source.subarray(0, size), used);
+    used += size;
+  };
+  // Few items: one each. Many: enough that strings and shapes are shared, few enough that all workers get some.
+  const most = Math.max(1, Math.min(MAX_PAGE_ITEMS, Math.floor(length / (core.options.processes * 8))));
+  let count = 1;
   encoder.label = 'items';
   try {
-    for (let page = 0; page < count; page++) {
-      const lo = page * pageSize;
-      encoder.encode(memory, 0, 0, list, lo, Math.min(length, lo + pageSize), true);
+    for (let lo = 0; lo < length; ) {
+      const hi = Math.min(length, lo + count);
+      encoder.encode(memory, 0, 0, list, lo, hi, true);
       const size = encoder.length;
       if (encoder.handles.length > 0) handles.push(...encoder.handles);
-      if (used + size > bytes.length) {
-        const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, used + size));
-        larger.set(bytes.subarray(0, used));
-        bytes = larger;
-      }
-      bytes.set(encoder.scratch.u8.subarray(0, size), used);
-      table[page * 2] = used;
-      table[page * 2 + 1] = used + size;
-      used = align(used + size);
+      table.push(used, used + size, lo);
+      append(encoder.scratch.u8, size);
+      used = align(used);
+      // Items are mostly as large as those before them; an item is not encoded twice to find out.
+      const fitting = Math.max(1, Math.floor((MAX_PAGE_BYTES * (hi - lo)) / size));
+      count = Math.min(most, fitting, count * PAGE_GROWTH);
+      lo = hi;
     }
   } finally {
     encoder.label = 'args';
   }
-  bytes.set(new Uint8Array(table.buffer), 0);
+  const tableAt = used;
+  const words = Uint32Array.from(table);
+  append(new Uint8Array(words.buffer), words.byteLength);
   const luggage = core.attachments.any ? core.attachments.pack(undefined) : undefined;
-  return { kind: Args.pages, block: memory.store(bytes, used, handles), pageSize, view: undefined, luggage };
+  const block = memory.store(bytes, used, handles);
+  return { kind: Args.pages, block, pages: table.length / 3, table: tableAt, view: undefined, luggage };
 }
 
 const align = (offset: number): number => (offset + 7) & ~7;
-
-/** Few items: one each. Many: enough that strings and shapes are shared, few enough that all workers get some. */
-function pageSizeFor(core: Core, list: readonly unknown[]): number {
-  const { length } = list;
-  const size = Math.max(1, Math.min(MAX_PAGE_ITEMS, Math.floor(length / (core.options.processes * 8))));
-  if (size === 1) return 1;
-  core.encoder.encode(memory, 0, 0, list, 0, 1, true);
-  core.attachments.discard();
-  return Math.max(1, Math.min(size, Math.floor(MAX_PAGE_BYTES / Math.max(1, core.encoder.length))));
-}
 
 /** Writes the message that stands for a shared typed array into a slot's payload. Throws if it does not fit. */
 export function writeView(slot: number, view: Buffer): void {

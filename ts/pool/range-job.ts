@@ -329,10 +329,10 @@ class RangeSlot implements Job {
     const { u32 } = memory;
     u32[at + Slot.fn] = fn;
     u32[at + Slot.kind] = (Kind.range | input.kind | flags) >>> 0;
-    u32[at + Slot.argBytes] = input.view?.length ?? 0;
+    u32[at + Slot.argBytes] = input.view?.length ?? input.table;
     u32[at + Slot.argBlock] = input.block;
     u32[at + Slot.items] = this.#items;
-    u32[at + Slot.pageSize] = input.pageSize;
+    u32[at + Slot.pages] = input.pages;
     u32[at + Slot.base] = this.#base;
     u32[at + Slot.first] = this.#job.first;
     u32[at + Slot.resultTag] = Result.none;

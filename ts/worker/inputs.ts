@@ -8,7 +8,8 @@ export class Inputs {
   readonly #decoder: Decoder;
   /** The page that was read last: a page is usually claimed in several runs. */
   #pageOf = 0;
-  #pageNumber = -1;
+  /** Index of its first item. */
+  #pageFirst = 0;
   #page: readonly unknown[] = [];
   #viewOf = 0;
   #view: ArrayLike<number> = [];
@@ -50,15 +51,12 @@ export class Inputs {
     const at = slot * SLOT_WORDS;
     const numbers = this.numbers(slot, index + 1);
     if (numbers !== undefined) return tidy(numbers.items[numbers.at + index]);
-    const size = memory.u32[at + Slot.pageSize];
-    const number = Math.floor(index / size);
     const call = memory.u32[at + Slot.call];
-    if (this.#pageOf !== call || this.#pageNumber !== number) {
-      this.#page = this.#readPage(memory.u32[at + Slot.argBlock], number);
+    if (this.#pageOf !== call || index < this.#pageFirst || index >= this.#pageFirst + this.#page.length) {
+      this.#readPage(at, index);
       this.#pageOf = call;
-      this.#pageNumber = number;
     }
-    return this.#page[index - number * size];
+    return this.#page[index - this.#pageFirst];
   }
 
   /** Lets go of what was kept for the next claim. */
@@ -69,12 +67,22 @@ export class Inputs {
     this.#view = [];
   }
 
-  #readPage(block: number, number: number): readonly unknown[] {
-    const start = payloadOf(block);
-    const entry = (start >>> 2) + number * 2;
-    memory.ensure((entry + 2) * 4);
-    const [from, to] = [start + memory.u32[entry], start + memory.u32[entry + 1]];
-    memory.ensure(to);
-    return this.#decoder.decode(memory, from, to);
+  /** Reads the page with item `index` of the range whose slot's words begin at `at`. */
+  #readPage(at: number, index: number): void {
+    const start = payloadOf(memory.u32[at + Slot.argBlock]);
+    const pages = memory.u32[at + Slot.pages];
+    const table = (start + memory.u32[at + Slot.argBytes]) / 4;
+    memory.ensure((table + pages * 3) * 4);
+    const { u32 } = memory;
+    // The last page that does not begin behind the item.
+    let [page, above] = [0, pages];
+    while (above - page > 1) {
+      const middle = (page + above) >>> 1;
+      if (u32[table + middle * 3 + 2] <= index) page = middle;
+      else above = middle;
+    }
+    const [from, to, first] = u32.subarray(table + page * 3, table + page * 3 + 3);
+    this.#page = this.#decoder.decode(memory, start + from, start + to);
+    this.#pageFirst = first;
   }
 }
