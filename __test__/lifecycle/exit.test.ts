@@ -113,6 +113,35 @@ describe('B35 process.exit in a worker', () => {
   });
 });
 
+describe('a listener of `exit` that throws', () => {
+  for (const before of [false, true]) {
+    const where = before ? 'in front' : 'behind';
+    test(`${where}: the worker ends all the same, what it had finished is kept and does not run again`, async () => {
+      const pool = makePool(1);
+      const gate = new Gate();
+      const items = numbers(50).map((item): [SharedArrayBuffer, number, boolean] => [gate.shared, item, before]);
+      const settled = await pool.starmap(ref('death.mjs', 'exitHooked'), items, { chunkSize: 50, settled: true });
+      expect(settled.flatMap((it, index) => (it.status === 'rejected' ? [index] : []))).toEqual([20]);
+      const error = (settled[20] as PromiseRejectedResult).reason;
+      expect(error).toBeInstanceOf(WorkerLostError);
+      expect(error).toMatchObject({ index: 20, exitCode: 4, reason: 'uncaught error' });
+      expect(error.cause).toBeInstanceOf(RangeError);
+      expect(gate.entered).toBe(50);
+      expect(pool.stats().restarts).toBe(1);
+    });
+
+    test(`${where}: told as an error outside of any task when the pool lets the worker go`, async () => {
+      const pool = makePool(1);
+      const errors: Error[] = [];
+      pool.on('error', (error) => errors.push(error));
+      await pool.apply(ref('death.mjs', 'hookExit'), [before]);
+      pool.close();
+      await pool.join();
+      expect(errors.map((error) => error.message)).toEqual(['exit hook']);
+    });
+  }
+});
+
 describe('a worker whose event loop is ended from outside', () => {
   test('a module that calls process.exit at load', async () => {
     const pool = makePool({ processes: 1, maxRestarts: { count: 2, within: 60_000 } });

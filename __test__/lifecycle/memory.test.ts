@@ -1,6 +1,6 @@
 import { WorkerLostError } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { failure, makePool, numbers, ref, square, watch } from '../helpers.js';
+import { failure, makePool, numbers, ref, square, thrown, watch } from '../helpers.js';
 
 const exhaust = ref('death.mjs', 'exhaust');
 const resourceLimits = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 };
@@ -27,7 +27,10 @@ describe('B36 out of memory', () => {
 
   test('B36 a blocking call throws it', () => {
     const pool = makePool({ processes: 1, resourceLimits });
-    expect(() => pool.applySync(exhaust)).toThrow(WorkerLostError);
+    const error = thrown(() => pool.applySync(exhaust));
+    expect(error).toBeInstanceOf(WorkerLostError);
+    expect(error).toMatchObject({ reason: 'out of memory', exitCode: 1 });
+    expect(error.message).toContain('out of memory');
     expect(pool.applySync(square, [3])).toBe(9);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failure, makePool, numbers, ref, square, threadOf, watch } from '../helpers.js';
+import { failure, makePool, numbers, ref, square, threadOf, thrown, watch } from '../helpers.js';
 
 const death = (name: string) => ref('death.mjs', name);
 
@@ -110,6 +110,19 @@ describe('B33 B34 errors that belong to no task', () => {
       expect(error.cause).toBeInstanceOf(RangeError);
       expect(error.cause?.message).toBe('meanwhile');
       expect(await pool.map(square, numbers(10))).toEqual(numbers(10).map(square));
+    });
+  }
+});
+
+describe('an error outside of any task during a blocking call', () => {
+  for (const name of ['throwMeanwhile', 'rejectMeanwhile']) {
+    test(`${name}: the call throws, and says why`, () => {
+      const pool = makePool(1);
+      const error = thrown(() => pool.applySync(death(name), ['meanwhile']));
+      expect(error).toMatchObject({ code: 'ERR_MANYCORE_WORKER_LOST', reason: 'uncaught error' });
+      expect(error.cause).toBeInstanceOf(RangeError);
+      expect(error.message).toContain('meanwhile');
+      expect(pool.applySync(square, [3])).toBe(9);
     });
   }
 });

@@ -451,8 +451,8 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   workerEnded(worker: WorkerHandle, ending: Ending): void {
-    if (worker.farewell === undefined && this.running) {
-      this.restarts++;
+    if (worker.farewell !== 'killed' && this.running) {
+      if (worker.farewell === undefined) this.restarts++;
       if (worker.failed && !worker.hadTasks) this.#events.error(ending.error);
     }
     this.#events.workerExit(infoOf(worker), ending.exitCode);
@@ -472,11 +472,15 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   initializerFailed(encoded: Uint8Array): void {
-    const error = decodeError(this.decoder, encoded);
+    const error = this.decodeError(encoded);
     void this.end(
       () => error,
       () => error,
     );
+  }
+
+  decodeError(encoded: Uint8Array): Error {
+    return decodeError(this.decoder, encoded);
   }
 
   initializer(): PreparedInitializer | undefined {

@@ -19,8 +19,10 @@ export function whenLost(
   }
   worker.hadTasks = true;
   if (worker.ending !== undefined) tell(worker.ending);
-  else if (core.blocking) tell(worker.describeEnd(null));
-  else worker.mourners.push(tell);
+  else if (core.blocking) {
+    core.workers.receive(worker);
+    tell(worker.describeEnd(null));
+  } else worker.mourners.push(tell);
 }
 
 function lostError(task: { seat: number; index: number; attempt: number }, ending: Ending): WorkerLostError {

@@ -12,6 +12,8 @@ import { inbox } from './inbox.js';
 export type FromWorker =
   | { readonly ready: { readonly initMs: number } }
   | { readonly initializerFailed: Uint8Array }
+  /** It ends with an error that nobody caught. */
+  | { readonly threw: Uint8Array }
   | { readonly parcel: MessagePort }
   | { readonly want: number };
 
@@ -72,11 +74,15 @@ export class WorkerHandle {
     this.#block = block;
     this.control = payloadOf(block);
     thread.unref();
-    thread.on('error', (error) => {
-      this.#error = error;
-      this.#failed = true;
-    });
+    thread.on('error', (error) => this.threw(error));
     this.exited = new Promise((resolve) => thread.once('exit', resolve));
+  }
+
+  /** It ends with an error. Who is told first has the error nearest to what was thrown. */
+  threw(error: unknown): void {
+    if (this.#failed) return;
+    this.#error = error;
+    this.#failed = true;
   }
 
   /** The word of the control block. */
@@ -116,10 +122,12 @@ export class WorkerHandle {
       const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
       return { exitCode, reason: oom ? 'out of memory' : 'uncaught error', error };
     }
-    if (exitCode === null && this.word(Control.exited) !== 0)
+    if (exitCode === null) {
+      // Every other end that comes from within leads past the worker's own hook.
+      if (this.word(Control.exited) === 0) return { exitCode: 1, reason: 'out of memory', error: undefined };
       exitCode = memory.i32[this.control / 4 + Control.exitCode];
-    const reason = exitCode === null ? 'it ended' : `process.exit(${exitCode})`;
-    return { exitCode, reason, error: undefined };
+    }
+    return { exitCode, reason: `process.exit(${exitCode})`, error: undefined };
   }
 
   /** Whether it threw something outside any task. */
@@ -158,6 +166,8 @@ export interface WorkersHost {
   /** The pool cannot go on. */
   broke(error: Error): void;
   initializerFailed(encoded: Uint8Array): void;
+  /** An error that a worker has encoded. */
+  decodeError(encoded: Uint8Array): unknown;
 }
 
 /** After so many milliseconds a worker is tried again that found no memory. */
@@ -278,8 +288,12 @@ export class Workers {
     if (worker === undefined || worker.gone) return;
     this.#depart(worker);
     this.#host.workerGone(worker);
-    if (this.#host.blocking) this.#settle(worker, worker.describeEnd(null));
+    if (this.#host.blocking) {
+      this.receive(worker);
+      this.#settle(worker, worker.describeEnd(null));
+    }
     if (!this.#overBudget()) this.balance();
+    else if (worker.ending !== undefined) this.#giveUp(worker.ending);
   }
 
   /** Reads what workers sent, for an owner that blocks. */
@@ -347,6 +361,8 @@ export class Workers {
       this.#host.started(worker);
     } else if ('initializerFailed' in message) {
       this.#host.initializerFailed(message.initializerFailed);
+    } else if ('threw' in message) {
+      worker.threw(this.#host.decodeError(message.threw));
     } else if ('want' in message) {
       this.#host.wanted(worker, message.want);
     } else {
@@ -386,9 +402,7 @@ export class Workers {
     const { count, within } = this.#host.options.maxRestarts;
     const since = performance.now() - within;
     while (this.#deaths.length > 0 && this.#deaths[0] < since) this.#deaths.shift();
-    const over = this.#deaths.length > count;
-    if (over && this.#host.blocking) this.#giveUp({ exitCode: null, reason: 'it ended', error: undefined });
-    return over;
+    return this.#deaths.length > count;
   }
 
   #giveUp(last: Ending): void {

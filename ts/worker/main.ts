@@ -2,12 +2,13 @@ import { createRequire } from 'node:module';
 import { workerData } from 'node:worker_threads';
 import { Decoder, Encoder } from '../internal/codec/index.js';
 import { moduleLoading } from '../internal/functions/load.js';
-import { Control, payloadOf } from '../internal/layout.js';
+import { payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, useNative } from '../internal/native.js';
 import { announceWorker, attach } from '../internal/runtime.js';
 import type { ToWorker } from '../pool/attachments.js';
 import type { FromWorker, WorkerSetup } from '../pool/workers.js';
+import { watchEnd } from './ending.js';
 import { WorkerAttachments } from './hooks.js';
 import { Inputs } from './inputs.js';
 import { Loop } from './loop.js';
@@ -24,11 +25,11 @@ useNative(createRequire(__filename)(setup.addon), setup.addon);
 let loop: Loop | undefined;
 attach(() => loop?.turn());
 native.sit(pool, seat, control);
-process.on('exit', (code) => {
-  loop?.rescue();
-  memory.i32[control / 4 + Control.exitCode] = code;
-  memory.u32[control / 4 + Control.exited] = 1;
-});
+watchEnd(
+  control,
+  () => loop?.rescue(),
+  (error) => tell({ threw: encoded(error) }),
+);
 
 const attachments = new WorkerAttachments(port, seat);
 const encoder = new Encoder(attachments);
