@@ -1,6 +1,6 @@
 import { QueueFullError } from 'manycore';
 import { expect, test } from 'vitest';
-import { failure, Gate, makePool, numbers, pass, sleep, square, until, watch } from '../helpers.js';
+import { collect, failure, Gate, makePool, numbers, pass, sleep, square, until, watch } from '../helpers.js';
 
 const note = (log: SharedArrayBuffer, name: number): void => {
   const slots = new Int32Array(log);
@@ -62,6 +62,20 @@ test("B21 whenFull 'reject': a call above maxPending is refused, the others are 
   expect(await Promise.all(calls)).toEqual([0, 1, 2]);
   expect(await pool.apply(square, [5])).toBe(25);
 });
+
+for (const context of ['thread', 'inline'] as const) {
+  test(`B21 whenFull 'reject', ${context}: a map larger than the limit is refused, an imap holds back`, async () => {
+    const pool = makePool({ processes: 2, maxPending: 3, whenFull: 'reject', context });
+    expect(await pool.map(square, numbers(3))).toEqual(numbers(3).map(square));
+    const error = await failure(() => pool.map(square, numbers(4)));
+    expect(error).toBeInstanceOf(QueueFullError);
+    expect(error.message).toMatch(/4 tasks.*maxPending.*3/);
+    const expected = numbers(50).map(square);
+    expect(await collect(pool.imap(square, numbers(50), { bufferSize: 20 }))).toEqual(expected);
+    expect(await collect(pool.imap(square, numbers(50), 7))).toEqual(expected);
+    expect(await pool.map(square, new Set(numbers(50)))).toEqual(expected);
+  });
+}
 
 test("B22 whenFull 'wait': a call above maxPending waits for a place", async () => {
   const pool = makePool({ processes: 1, maxPending: 2, whenFull: 'wait' });

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Decoder, Encoder } from '../internal/codec/index.js';
-import { BrokenPoolError, PoolTerminatedError, QueueFullError, StateError } from '../internal/errors.js';
+import { BrokenPoolError, PoolTerminatedError, StateError } from '../internal/errors.js';
 import { define } from '../internal/functions/define.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
@@ -26,6 +26,7 @@ import { defaultPolicy, type Policy, policyOf } from './policy.js';
 import { encodeItems, freeInput, type Items } from './range-input.js';
 import { RangeJob, type RangeSink } from './range-job.js';
 import { Readiness } from './readiness.js';
+import { mustHaveRoom } from './room.js';
 import { Slots } from './slots.js';
 import type { PoolStats, WorkerInfo } from './stats.js';
 import { Stopper } from './stopper.js';
@@ -293,12 +294,7 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   /** `tasks` tasks more are pending. Throws QueueFullError where the pool is full and must not wait. */
   began(tasks: number): void {
-    const { maxPending, whenFull } = this.options;
-    if (whenFull === 'reject' && this.pending + tasks > maxPending) {
-      throw new QueueFullError(
-        `${this.pending} tasks are pending; ${tasks} more would pass the limit of ${maxPending}`,
-      );
-    }
+    mustHaveRoom(this.options, this.pending, tasks);
     if (this.pending === 0) {
       inbox.began();
       this.#idleTimer?.();

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { PoolTerminatedError, QueueFullError, StateError } from '../internal/errors.js';
+import { PoolTerminatedError, StateError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { type Interruptible, unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
@@ -19,6 +19,7 @@ import { outside } from './outside.js';
 import { policyOf } from './policy.js';
 import type { Items } from './range-input.js';
 import type { RangeSink } from './range-job.js';
+import { mustHaveRoom } from './room.js';
 import type { PoolStats, SlowTask, WorkerInfo } from './stats.js';
 
 /** After this long the event loop has its turn, in milliseconds. */
@@ -119,7 +120,7 @@ export class InlineEngine implements Engine, Interruptible {
       const known = new InlineFunction(fn);
       const policy = policyOf(this.options, options);
       if (policy?.signal?.aborted) throw policy.signal.reason;
-      this.#mustHaveRoom(tasks);
+      mustHaveRoom(this.options, this.pending, tasks);
       call = new InlineCall(this, { id: ++this.#lastId, fn: known, inputs: pack(), policy, first, sink });
     } catch (error) {
       sink.failed(error);
@@ -131,13 +132,6 @@ export class InlineEngine implements Engine, Interruptible {
     this.#newest = call;
     this.enqueue(call);
     return call;
-  }
-
-  #mustHaveRoom(tasks: number): void {
-    const { maxPending, whenFull } = this.options;
-    if (whenFull === 'reject' && this.pending + tasks > maxPending) {
-      throw new QueueFullError(`The pool has ${this.pending} pending tasks; its limit is ${maxPending}`);
-    }
   }
 
   waitFor(done: () => boolean): void {

@@ -104,10 +104,15 @@ export interface PoolOptions extends TaskLimits {
    * @default { count: 10, within: 60_000 }
    */
   maxRestarts?: Partial<RestartLimit>;
-  /** How many tasks may wait or run. @default no limit */
+  /** How many tasks may wait or run; each item of a `map` is one. @default no limit */
   maxPending?: number;
   /**
    * What a call does when `maxPending` is reached: it waits, or it rejects with QueueFullError.
+   *
+   * A `map` comes with all of its items at once. One that is larger than `maxPending` waits until it is alone, and then
+   * runs; with `'reject'` it is always rejected. `imap`, and `map` over a source without a length, come with one item
+   * after the other; with `'reject'` they read at most `maxPending` items ahead, and only an item that finds the pool full
+   * of other calls' tasks gets the error.
    * @default 'wait'
    */
   whenFull?: 'wait' | 'reject';

@@ -425,10 +425,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   #imap(fn: AnyFunction, source: Source<unknown>, options: TaskOptions, star: boolean, ordered: boolean): Imap {
-    const { processes, concurrency } = this.#options;
-    const chunkSize = options.chunkSize ?? 1;
+    const { processes, concurrency, maxPending, whenFull } = this.#options;
+    // It waits for room by itself: it must not fill the pool with what would then be rejected.
+    const room = whenFull === 'reject' ? maxPending : Number.POSITIVE_INFINITY;
+    const chunkSize = Math.min(options.chunkSize ?? 1, room);
     const busyAt = processes * (options.concurrency ?? concurrency);
-    const bufferSize = options.bufferSize ?? 2 * busyAt * chunkSize;
+    const bufferSize = Math.min(options.bufferSize ?? 2 * busyAt * chunkSize, room);
     const observer = observe(options, listOf(source)?.length);
     const imap: Imap = new Imap(this.#engine, source, {
       fn,
