@@ -163,7 +163,9 @@ impl Contexts {
 
     /// Has every context look at what it waits for.
     pub fn ring_all(&self) {
-        (0..SLOTS).for_each(|slot| self.ring(slot));
+        for slot in 0..SLOTS {
+            self.ring(slot);
+        }
     }
 
     fn seat(&self, slot: usize) -> Seat {
@@ -183,10 +185,10 @@ impl Parties for Contexts {
             && seat.word(field::NUMBER).load(Ordering::SeqCst) == id
     }
 
-    fn ring(&self, slot: usize) {
+    fn ring(&self, slot: usize) -> bool {
         let seat = self.seat(slot);
         if seat.word(field::STATE).load(Ordering::SeqCst) != state::ALIVE {
-            return;
+            return false;
         }
         seat.ring();
         if seat.calls()
@@ -194,6 +196,7 @@ impl Parties for Contexts {
         {
             context.wake();
         }
+        true
     }
 }
 

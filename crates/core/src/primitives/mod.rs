@@ -8,9 +8,12 @@
 //! [`Parties`], so that a model drives the very same code.
 
 mod gate;
+pub mod lock;
+#[cfg(test)]
+mod testing;
 mod words;
 
-pub use gate::{GATE_BYTES, Gate, GateRef, SLOTS, WAITERS};
+pub use gate::{GATE_BYTES, Gate, GateRef, Rung, SLOTS, WAITED, WAITERS};
 pub use words::{Word32, Word64};
 
 /// The contexts, as far as a primitive has to know them.
@@ -18,8 +21,8 @@ pub trait Parties {
     /// Whether the context of this number lives.
     fn alive(&self, id: u32) -> bool;
     /// Has the context on this slot look at everything that it waits for: wakes it if it sleeps, and its event loop if
-    /// tasks of its own wait. Nobody needs to be there.
-    fn ring(&self, slot: usize);
+    /// tasks of its own wait. False: nobody alive sits there.
+    fn ring(&self, slot: usize) -> bool;
 }
 
 /// The slot of the contexts' table that the context of this number sits on.
