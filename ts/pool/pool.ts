@@ -1,35 +1,19 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
-import { isMainThread } from 'node:worker_threads';
-import { expected } from '../internal/describe.js';
 import { StateError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
-import { loadNative } from '../internal/load-native.js';
-import { native } from '../internal/native.js';
-import { poolOptions, type ResolvedPoolOptions, taskOptions, waitOptions } from '../internal/options.js';
-import { workerSide } from '../internal/runtime.js';
-import { Range } from '../range.js';
-import { AsyncResult, limited } from './async-result.js';
-import { Collector } from './collect.js';
+import { poolOptions, type ResolvedPoolOptions, waitOptions } from '../internal/options.js';
+import { type AsyncResult, limited } from './async-result.js';
+import { Calls } from './calls.js';
 import { Core } from './core.js';
-import { detach, mustBeBuffer } from './detach.js';
-import type { Engine, EngineEvents, Running } from './engine.js';
-import { argumentsOf, Imap, type ImapIterator, type Source } from './imap.js';
+import type { Engine, EngineEvents } from './engine.js';
+import type { ImapIterator, Source } from './imap.js';
 import { InlineEngine } from './inline.js';
+import { later, promised } from './later.js';
+import { mustNotBeLoading, withinBudget } from './nested.js';
 import type { AsyncTaskOptions, PoolOptions, TaskOptions, WaitOptions } from './options.js';
 import { outside } from './outside.js';
-import { observe } from './progress.js';
-import type { Items } from './range-input.js';
 import type { PoolStats, WorkerInfo } from './stats.js';
 import type { Arguments, BigIntArray, CallArguments, NumberArray, Outcome, Settled } from './types.js';
-
-type Resolve = (value: unknown) => void;
-type Reject = (error: unknown) => void;
-/** A call that has been checked: `start` begins it. */
-type Start = (resolve: Resolve, reject: Reject) => Running | undefined;
-
-/** How far `map` reads ahead in a source that has no length, where the caller does not say. */
-const SOURCE_BUFFER = 1024;
 
 /** What a pool tells its listeners. */
 export interface PoolEvents {
@@ -57,6 +41,7 @@ export interface PoolEvents {
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #options: ResolvedPoolOptions;
+  readonly #calls: Calls;
 
   /**
    * @param options - the number of workers (default `cpuCount()`), or all options
@@ -65,7 +50,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   constructor(options?: number | PoolOptions) {
     super();
     const resolved = poolOptions(options);
-    if (!isMainThread && workerSide()?.moduleLoading() === true) throw guardError();
+    mustNotBeLoading();
     this.#options = withinBudget(resolved, options);
     const events: EngineEvents = {
       workerStart: (worker) => outside(() => this.emit('workerStart', worker)),
@@ -75,6 +60,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     };
     this.#engine =
       this.#options.context === 'inline' ? new InlineEngine(this.#options, events) : new Core(this.#options, events);
+    this.#calls = new Calls(this.#engine, this.#options);
   }
 
   /** Internal: whether a pool takes new calls. */
@@ -94,7 +80,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /** Starts the workers (`minProcesses` of them, if that is set); resolves when they are ready. */
   async ready(): Promise<this> {
-    this.#mustRun();
+    this.#calls.mustRun();
     await this.#engine.ready();
     return this;
   }
@@ -112,7 +98,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     fn: (...args: A) => R,
     ...[args, options]: CallArguments<A, TaskOptions>
   ): Promise<Outcome<R>> {
-    return promise(this.#apply(fn, args as readonly unknown[] | undefined, options, 'apply'));
+    return promised(this.#calls.apply(fn, args as readonly unknown[] | undefined, options, 'apply'));
   }
 
   /** As `apply`; the result can be asked for, cancelled, and given to callbacks. Python: `Pool.apply_async`. */
@@ -121,7 +107,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     ...[args, options]: CallArguments<A, AsyncTaskOptions<Outcome<R>>>
   ): AsyncResult<Outcome<R>> {
     return later(
-      this.#apply(fn, args as readonly unknown[] | undefined, options as AsyncTaskOptions, 'applyAsync'),
+      this.#calls.apply(fn, args as readonly unknown[] | undefined, options as AsyncTaskOptions, 'applyAsync'),
       options as AsyncTaskOptions,
     );
   }
@@ -131,35 +117,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     fn: (...args: A) => R,
     ...[args, options]: CallArguments<A, TaskOptions>
   ): Outcome<R> {
-    return this.#block(this.#apply(fn, args as readonly unknown[] | undefined, options, 'applySync')) as Outcome<R>;
-  }
-
-  #apply(
-    fn: AnyFunction,
-    args: readonly unknown[] | undefined = [],
-    given: AsyncTaskOptions | undefined,
-    method: string,
-  ): Start {
-    const options = taskOptions(given, method);
-    mustBeFunction(fn);
-    if (!Array.isArray(args)) throw new TypeError(expected('args', 'an array', args));
-    this.#mustRun();
-    return (resolve, reject) => {
-      if (options.progress === undefined && options.onReport === undefined) {
-        return this.#engine.call(fn, args, resolve, reject, options);
-      }
-      const observer = observe(options, 1);
-      const end = (failed: number, settle: () => void) => {
-        if (observer.settled(failed, 1, reject)) settle();
-      };
-      return this.#engine.call(
-        fn,
-        args,
-        (value) => end(0, () => resolve(value)),
-        (error) => end(1, () => reject(error)),
-        observer.options,
-      );
-    };
+    return this.#calls.block(
+      this.#calls.apply(fn, args as readonly unknown[] | undefined, options, 'applySync'),
+    ) as Outcome<R>;
   }
 
   // ------------------------------------------------------------------------------------------------ map
@@ -191,7 +151,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   ): Promise<V>;
   map<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): Promise<Outcome<R>[]>;
   map(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): Promise<unknown> {
-    return promise(this.#map(fn, items, options, false, 'map'));
+    return promised(this.#calls.map(fn, items, options, false, 'map'));
   }
 
   /** As `map`; the results can be asked for, cancelled, and given to callbacks. Python: `Pool.map_async`. */
@@ -211,7 +171,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options?: AsyncTaskOptions<Outcome<R>[]> | number,
   ): AsyncResult<Outcome<R>[]>;
   mapAsync(fn: AnyFunction, items: Source<unknown>, options?: AsyncTaskOptions<never> | number): AsyncResult<unknown> {
-    return later(this.#map(fn, items, options, false, 'mapAsync'), options);
+    return later(this.#calls.map(fn, items, options, false, 'mapAsync'), options);
   }
 
   /** As `map`, blocking the calling thread until the results are there. */
@@ -227,7 +187,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   ): V;
   mapSync<T, R>(fn: (item: T) => R, items: Iterable<T>, options?: TaskOptions | number): Outcome<R>[];
   mapSync(fn: AnyFunction, items: Iterable<unknown>, options?: TaskOptions | number): unknown {
-    return this.#block(this.#map(fn, items, options, false, 'mapSync'));
+    return this.#calls.block(this.#calls.map(fn, items, options, false, 'mapSync'));
   }
 
   /**
@@ -248,7 +208,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options?: TaskOptions | number,
   ): Promise<Outcome<R>[]>;
   starmap(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): Promise<unknown> {
-    return promise(this.#map(fn, items, options, true, 'starmap'));
+    return promised(this.#calls.map(fn, items, options, true, 'starmap'));
   }
 
   /** As `starmap`; the results can be asked for, cancelled, and given to callbacks. Python: `Pool.starmap_async`. */
@@ -267,7 +227,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Source<unknown>,
     options?: AsyncTaskOptions<never> | number,
   ): AsyncResult<unknown> {
-    return later(this.#map(fn, items, options, true, 'starmapAsync'), options);
+    return later(this.#calls.map(fn, items, options, true, 'starmapAsync'), options);
   }
 
   /** As `starmap`, blocking the calling thread until the results are there. */
@@ -282,70 +242,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options?: TaskOptions | number,
   ): Outcome<R>[];
   starmapSync(fn: AnyFunction, items: Iterable<unknown>, options?: TaskOptions | number): unknown {
-    return this.#block(this.#map(fn, items, options, true, 'starmapSync'));
-  }
-
-  #map(
-    fn: AnyFunction,
-    source: Source<unknown>,
-    given: AsyncTaskOptions<never> | number | undefined,
-    star: boolean,
-    method: string,
-  ): Start {
-    const options = taskOptions(given, method);
-    mustBeFunction(fn);
-    mustBeSource(source, method.endsWith('Sync'));
-    this.#mustRun();
-    const items = listOf(source) ?? (method.endsWith('Sync') ? Array.from(source as Iterable<unknown>) : undefined);
-    if (items === undefined) return (resolve, reject) => this.#mapSource(fn, source, options, star, resolve, reject);
-    return (resolve, reject) => this.#mapList(fn, items, options, star, resolve, reject);
-  }
-
-  #mapList(
-    fn: AnyFunction,
-    items: Items,
-    options: TaskOptions,
-    star: boolean,
-    resolve: Resolve,
-    reject: Reject,
-  ): Running | undefined {
-    for (const buffer of options.transfer ?? []) mustBeBuffer(buffer);
-    const observer = observe(options, items.length);
-    let running: Running | undefined;
-    // A progress function that throws ends the call.
-    const end = (error: unknown) => (running === undefined ? reject(error) : running.refuse(error));
-    const onSettled = observer.active ? observer.onItems(end) : undefined;
-    const collector = new Collector(items, options.settled === true, resolve, reject, onSettled);
-    if (items.length === 0) {
-      if (options.signal?.aborted) reject(options.signal.reason);
-      else collector.done();
-      return undefined;
-    }
-    const rows = star ? Array.from(items, argumentsOf) : items;
-    running = this.#engine.range(fn, rows, star, observer.options, collector);
-    for (const buffer of options.transfer ?? []) detach(buffer);
-    if (options.failFast === true) collector.failFast = (error) => running?.refuse(error);
-    return running;
-  }
-
-  /** A source without a length: pulled as its results come. */
-  #mapSource(
-    fn: AnyFunction,
-    source: Source<unknown>,
-    options: TaskOptions,
-    star: boolean,
-    resolve: Resolve,
-    reject: Reject,
-  ): Running | undefined {
-    const results = this.#imap(
-      fn,
-      source,
-      { ...options, bufferSize: options.bufferSize ?? SOURCE_BUFFER, settled: true },
-      star,
-      true,
-    );
-    void gather(results, options, resolve, reject);
-    return { abort: (reason) => results.stop(reason, true), refuse: (error) => results.stop(error, false) };
+    return this.#calls.block(this.#calls.map(fn, items, options, true, 'starmapSync'));
   }
 
   // ----------------------------------------------------------------------------------------------- imap
@@ -365,7 +262,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   ): ImapIterator<PromiseSettledResult<Outcome<R>>>;
   imap<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): ImapIterator<Outcome<R>>;
   imap(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): ImapIterator<unknown> {
-    return this.#startImap(fn, items, options, false, true, 'imap');
+    return this.#calls.imap(fn, items, options, false, true, 'imap');
   }
 
   /** As `imap`, with the results in the order in which they come. Python: `Pool.imap_unordered`. */
@@ -376,7 +273,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   ): ImapIterator<PromiseSettledResult<Outcome<R>>>;
   imapUnordered<T, R>(fn: (item: T) => R, items: Source<T>, options?: TaskOptions | number): ImapIterator<Outcome<R>>;
   imapUnordered(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): ImapIterator<unknown> {
-    return this.#startImap(fn, items, options, false, false, 'imapUnordered');
+    return this.#calls.imap(fn, items, options, false, false, 'imapUnordered');
   }
 
   /** As `imap`, with the elements of each item as arguments. Python has no counterpart. */
@@ -391,7 +288,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options?: TaskOptions | number,
   ): ImapIterator<Outcome<R>>;
   istarmap(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): ImapIterator<unknown> {
-    return this.#startImap(fn, items, options, true, true, 'istarmap');
+    return this.#calls.imap(fn, items, options, true, true, 'istarmap');
   }
 
   /** As `istarmap`, with the results in the order in which they come. Python has no counterpart. */
@@ -406,43 +303,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options?: TaskOptions | number,
   ): ImapIterator<Outcome<R>>;
   istarmapUnordered(fn: AnyFunction, items: Source<unknown>, options?: TaskOptions | number): ImapIterator<unknown> {
-    return this.#startImap(fn, items, options, true, false, 'istarmapUnordered');
-  }
-
-  #startImap(
-    fn: AnyFunction,
-    source: Source<unknown>,
-    given: TaskOptions | number | undefined,
-    star: boolean,
-    ordered: boolean,
-    method: string,
-  ): ImapIterator<unknown> {
-    const options = taskOptions(given, method);
-    mustBeFunction(fn);
-    mustBeSource(source, false);
-    this.#mustRun();
-    return this.#imap(fn, source, options, star, ordered);
-  }
-
-  #imap(fn: AnyFunction, source: Source<unknown>, options: TaskOptions, star: boolean, ordered: boolean): Imap {
-    const { processes, concurrency, maxPending, whenFull } = this.#options;
-    // It waits for room by itself: it must not fill the pool with what would then be rejected.
-    const room = whenFull === 'reject' ? maxPending : Number.POSITIVE_INFINITY;
-    const chunkSize = Math.min(options.chunkSize ?? 1, room);
-    const busyAt = processes * (options.concurrency ?? concurrency);
-    const bufferSize = Math.min(options.bufferSize ?? 2 * busyAt * chunkSize, room);
-    const observer = observe(options, listOf(source)?.length);
-    const imap: Imap = new Imap(this.#engine, source, {
-      fn,
-      star,
-      ordered,
-      chunkSize,
-      bufferSize,
-      busyAt,
-      options: observer.options,
-      onSettled: observer.active ? observer.onEach((error) => imap.stop(error, false)) : undefined,
-    });
-    return imap;
+    return this.#calls.imap(fn, items, options, true, false, 'istarmapUnordered');
   }
 
   // -------------------------------------------------------------------------------------------- the end
@@ -491,137 +352,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   // --------------------------------------------------------------------------------------------- inside
 
-  #mustRun(): void {
-    const refusal = this.#engine.refusal();
-    if (refusal !== undefined) throw refusal;
-  }
-
-  #block(start: Start): unknown {
-    let outcome: { value: unknown } | { error: unknown } | undefined;
-    start(
-      (value) => {
-        outcome ??= { value };
-      },
-      (error) => {
-        outcome ??= { error };
-      },
-    );
-    this.#engine.waitFor(() => outcome !== undefined);
-    const done = outcome as unknown as { value: unknown } | { error: unknown };
-    if ('error' in done) throw done.error;
-    return done.value;
-  }
-
   #tell(error: unknown): void {
     const thrown = error instanceof Error ? error : new Error(`A worker threw ${String(error)}`, { cause: error });
     if (this.listenerCount('error') > 0) this.emit('error', thrown);
     else console.error('manycore: a worker threw outside any task:', thrown);
   }
-}
-
-function promise<R>(start: Start): Promise<R> {
-  return new Promise((resolve, reject) => {
-    start(resolve as Resolve, reject);
-  });
-}
-
-/** An AsyncResult with the callbacks of the options. */
-function later<R>(start: Start, options: AsyncTaskOptions<never> | number | undefined): AsyncResult<R> {
-  const callbacks = typeof options === 'object' ? options : {};
-  const { callback, errorCallback } = callbacks as { callback?: (value: unknown) => void; errorCallback?: Reject };
-  const inContext = callback === undefined && errorCallback === undefined ? undefined : AsyncLocalStorage.snapshot();
-  let running: Running | undefined;
-  let result: AsyncResult<R> | undefined;
-  result = new AsyncResult<R>(
-    (resolve, reject) => {
-      const fail = (error: unknown) => {
-        if (errorCallback === undefined) {
-          reject(error);
-          return;
-        }
-        result?.markRead();
-        try {
-          inContext?.(errorCallback, error);
-          reject(error);
-        } catch (thrown) {
-          reject(thrown);
-        }
-      };
-      const succeed = (value: unknown) => {
-        try {
-          if (callback !== undefined) inContext?.(callback, value);
-          resolve(value as R);
-        } catch (error) {
-          reject(error);
-        }
-      };
-      try {
-        running = start(succeed, fail);
-      } catch (error) {
-        fail(error);
-      }
-    },
-    (reason) => running?.abort(reason),
-  );
-  return result;
-}
-
-/** Reads an iterator of settled results to its end. */
-async function gather(results: Imap, options: TaskOptions, resolve: Resolve, reject: Reject): Promise<void> {
-  const values: unknown[] = [];
-  let firstError: { error: unknown } | undefined;
-  try {
-    for await (const result of results as AsyncIterable<PromiseSettledResult<unknown>>) {
-      if (options.settled === true) {
-        values.push(result);
-      } else if (result.status === 'fulfilled') {
-        values.push(result.value);
-      } else {
-        firstError ??= { error: result.reason };
-        if (options.failFast === true) break;
-      }
-    }
-  } catch (error) {
-    reject(error);
-    return;
-  }
-  if (firstError === undefined) resolve(values);
-  else reject(firstError.error);
-}
-
-/** The items as a list, if the source has all of them at hand. */
-function listOf(source: Source<unknown>): Items | undefined {
-  if (Array.isArray(source)) return source;
-  if (ArrayBuffer.isView(source) && !(source instanceof DataView)) return source as unknown as Items;
-  if (source instanceof Range) return Array.from(source);
-  return undefined;
-}
-
-function mustBeFunction(fn: unknown): void {
-  if (typeof fn !== 'function') throw new TypeError(expected('fn', 'a function', fn));
-}
-
-function mustBeSource(source: unknown, sync: boolean): void {
-  const has = (key: symbol) =>
-    source !== null && source !== undefined && typeof (source as { [key: symbol]: unknown })[key] === 'function';
-  if (has(Symbol.iterator) || (!sync && has(Symbol.asyncIterator))) return;
-  throw new TypeError(expected('items', sync ? 'an iterable' : 'an iterable or async iterable', source));
-}
-
-function guardError(): StateError {
-  return new StateError(
-    'A worker is importing this module to find a task, and the module makes a Pool again. Guard the main program:\n\n' +
-      "  import { isMainThread } from 'node:worker_threads';\n" +
-      '  if (isMainThread) {\n    const pool = new Pool();\n    …\n  }\n\n' +
-      'or move the task functions into a module of their own.',
-  );
-}
-
-/** Pools in workers share the processors: without a number of their own they take what is left, one at least. */
-function withinBudget(options: ResolvedPoolOptions, given: number | PoolOptions | undefined): ResolvedPoolOptions {
-  const explicit = typeof given === 'number' || given?.processes !== undefined;
-  if (explicit || workerSide() === undefined) return options;
-  loadNative();
-  const processes = Math.max(1, options.processes - native.workerCount());
-  return { ...options, processes, minProcesses: Math.min(options.minProcesses, processes) };
 }

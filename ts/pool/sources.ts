@@ -1,0 +1,20 @@
+import { expected } from '../internal/describe.js';
+import { Range } from '../range.js';
+import type { Source } from './imap.js';
+import type { Items } from './range-input.js';
+
+/** The items as a list, if the source has all of them at hand. */
+export function listOf(source: Source<unknown>): Items | undefined {
+  if (Array.isArray(source)) return source;
+  if (ArrayBuffer.isView(source) && !(source instanceof DataView)) return source as unknown as Items;
+  if (source instanceof Range) return Array.from(source);
+  return undefined;
+}
+
+/** Throws TypeError for what cannot be iterated; `sync`: without waiting. */
+export function mustBeSource(source: unknown, sync: boolean): void {
+  const has = (key: symbol) =>
+    source !== null && source !== undefined && typeof (source as { [key: symbol]: unknown })[key] === 'function';
+  if (has(Symbol.iterator) || (!sync && has(Symbol.asyncIterator))) return;
+  throw new TypeError(expected('items', sync ? 'an iterable' : 'an iterable or async iterable', source));
+}
