@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   collect,
   failure,
@@ -95,6 +95,29 @@ describe('AsyncResult', () => {
       expect(() => pool.applyAsync(square, [1], { [name]: 5 })).toThrow(TypeError);
       expect(() => pool.mapAsync(square, [1], { [name]: 5 })).toThrow(name);
     }
+  });
+
+  test('a failure that an errorCallback got is not printed; what that callback threw is', async () => {
+    const pool = makePool(1);
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    onTestFinished(() => printed.mockRestore());
+    const seen: unknown[] = [];
+    const errorCallback = (error: Error) => void seen.push(error);
+    const fail = () => {
+      throw new RangeError('failed');
+    };
+    await pool.applyAsync(fail, [], { errorCallback }).wait();
+    pool.applyAsync(fail, [Symbol('unsendable')] as never, { errorCallback });
+    pool.mapAsync(fail, [1], { errorCallback, signal: AbortSignal.abort('at once') });
+    await sleep(5);
+    expect(seen).toMatchObject([{ message: 'failed' }, { name: 'SerializationError' }, 'at once']);
+    expect(printed).not.toHaveBeenCalled();
+    const thrower = () => {
+      throw new Error('from the callback');
+    };
+    await pool.applyAsync(fail, [], { errorCallback: thrower }).wait();
+    await sleep(5);
+    expect(printed.mock.calls).toMatchObject([[expect.any(String), { message: 'from the callback' }]]);
   });
 
   test('a failure that nobody reads is printed once, and is not fatal', async () => {

@@ -18,6 +18,7 @@ export function later<R>(start: Start, options: AsyncTaskOptions<never> | number
   const inContext = callback === undefined && errorCallback === undefined ? undefined : AsyncLocalStorage.snapshot();
   let running: Running | undefined;
   let result: AsyncResult<R> | undefined;
+  let heard = false;
   result = new AsyncResult<R>(
     (resolve, reject) => {
       const fail = (error: unknown) => {
@@ -25,9 +26,10 @@ export function later<R>(start: Start, options: AsyncTaskOptions<never> | number
           reject(error);
           return;
         }
-        result?.markRead();
         try {
           inContext?.(errorCallback, error);
+          heard = true;
+          result?.markRead();
           reject(error);
         } catch (thrown) {
           reject(thrown);
@@ -49,5 +51,7 @@ export function later<R>(start: Start, options: AsyncTaskOptions<never> | number
     },
     (reason) => running?.abort(reason),
   );
+  // It failed at once.
+  if (heard) result.markRead();
   return result;
 }
