@@ -49,14 +49,18 @@ export class AsyncResult<R> implements Promise<R> {
 
   /**
    * The value, or the error, as soon as it is there.
-   * @throws TimeoutError when `timeout` milliseconds have passed; the call goes on
+   * @throws TypeError, RangeError for bad options. It rejects with what the call failed with; with TimeoutError when
+   * `timeout` milliseconds have passed, and with the reason of an aborted `signal`: the call goes on
    */
   get(options?: WaitOptions): Promise<R> {
     this.#read = true;
     return limited(this.#promise, waitOptions(options));
   }
 
-  /** Resolves when the call has ended, either way, or when `timeout` milliseconds have passed. */
+  /**
+   * Resolves when the call has ended, either way, or when `timeout` milliseconds have passed.
+   * @throws TypeError, RangeError for bad options; the reason of an aborted `signal`
+   */
   async wait(options?: WaitOptions): Promise<void> {
     const limits = waitOptions(options);
     const ended = this.#promise.then(

@@ -24,6 +24,8 @@ export interface ImapIterator<R> extends AsyncIterableIterator<R> {
   /**
    * The next result. A task's error rejects this call only, and iteration goes on.
    * @param options - `timeout`: after so many milliseconds it rejects with TimeoutError, and nothing is lost
+   * @throws TypeError, RangeError for bad options. It rejects with what the task failed with, and iteration goes on; or
+   * with what ended the call (an error of the source, the reason of an aborted `signal`, the pool's end), and it is over
    */
   next(options?: { timeout?: number }): Promise<IteratorResult<R>>;
 }

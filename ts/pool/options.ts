@@ -22,7 +22,8 @@ export interface TaskLimits {
    */
   grace?: number;
   /**
-   * How often a task is run again that threw, timed out, or lost its worker.
+   * How often a task is run again that threw, timed out, or lost its worker. When a task runs again without having been
+   * retried, see the guarantees in the README.
    * @default 0
    * @example 3
    */
@@ -159,7 +160,11 @@ export interface TaskOptions extends TaskLimits {
    * Python: `buffersize`.
    */
   bufferSize?: number;
-  /** Ends the call: it rejects with `signal.reason`. @example AbortSignal.timeout(60_000) */
+  /**
+   * Ends the call: it rejects with `signal.reason`. A `*Sync` call blocks its thread, so nothing that this thread does
+   * later can abort it, the timer of `AbortSignal.timeout()` neither.
+   * @example AbortSignal.timeout(60_000)
+   */
   signal?: AbortSignal;
   /** Reject at the first error, and drop the tasks that have not started. @default false */
   failFast?: boolean;

@@ -32,6 +32,16 @@ export interface PoolEvents {
  *
  * Workers start at the first call, are replaced when they die, and do not keep Node alive.
  *
+ * What is wrong with a call at once, its arguments or a pool that is closed, is thrown by the method. Everything else
+ * rejects what the method returned; the `*Sync` methods throw it:
+ * - whatever the task threw;
+ * - SerializationError for a function, an argument or a result that cannot be sent;
+ * - TimeoutError, and the `reason` of an aborted `signal`;
+ * - WorkerLostError where the task's worker died;
+ * - QueueFullError above `maxPending`;
+ * - PoolTerminatedError, BrokenPoolError (too many workers died), InterruptedError (Ctrl+C) and the initializer's error,
+ *   which end all pending calls.
+ *
  * Python: `multiprocessing.Pool`.
  *
  * @example
@@ -78,7 +88,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#engine.workerInfos;
   }
 
-  /** Starts the workers (`minProcesses` of them, if that is set); resolves when they are ready. */
+  /**
+   * Starts the workers (`minProcesses` of them, if that is set); resolves when they are ready.
+   * @throws StateError after `close` or `terminate`; the initializer's error; BrokenPoolError
+   */
   async ready(): Promise<this> {
     this.#calls.mustRun();
     await this.#engine.ready();
@@ -92,6 +105,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *
    * Python: `Pool.apply`; as every method here that ends in no `Sync`, it does not block.
    *
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
    * @example await pool.apply(Math.max, [1, 2, 3])
    */
   apply<A extends unknown[], R>(
@@ -101,7 +115,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return promised(this.#calls.apply(fn, args as readonly unknown[] | undefined, options, 'apply'));
   }
 
-  /** As `apply`; the result can be asked for, cancelled, and given to callbacks. Python: `Pool.apply_async`. */
+  /**
+   * As `apply`; the result can be asked for, cancelled, and given to callbacks. Python: `Pool.apply_async`.
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
+   */
   applyAsync<A extends unknown[], R>(
     fn: (...args: A) => R,
     ...[args, options]: CallArguments<A, AsyncTaskOptions<Outcome<R>>>
@@ -112,7 +129,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     );
   }
 
-  /** As `apply`, blocking the calling thread until the result is there. */
+  /**
+   * As `apply`, blocking the calling thread until the result is there.
+   *
+   * No timer of this thread fires meanwhile, so `AbortSignal.timeout()` and every other signal that this thread would
+   * abort cannot end the call: use `timeout`.
+   * @throws what `apply` throws, and what it rejects with; in an inline pool DeadlockError for an asynchronous task
+   */
   applySync<A extends unknown[], R>(
     fn: (...args: A) => R,
     ...[args, options]: CallArguments<A, TaskOptions>
@@ -132,6 +155,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *
    * Python: `Pool.map`.
    *
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
    * @example await pool.map((x: number) => x * x, [1, 2, 3])
    */
   map<T, R>(
@@ -154,7 +178,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return promised(this.#calls.map(fn, items, options, false, 'map'));
   }
 
-  /** As `map`; the results can be asked for, cancelled, and given to callbacks. Python: `Pool.map_async`. */
+  /**
+   * As `map`; the results can be asked for, cancelled, and given to callbacks. Python: `Pool.map_async`.
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
+   */
   mapAsync<T, R>(
     fn: (item: T) => R,
     items: Source<T>,
@@ -174,7 +201,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return later(this.#calls.map(fn, items, options, false, 'mapAsync'), options);
   }
 
-  /** As `map`, blocking the calling thread until the results are there. */
+  /**
+   * As `map`, blocking the calling thread until the results are there. As with `applySync`, no timer of this thread ends
+   * it, that of `AbortSignal.timeout()` neither: `timeout` does, task by task.
+   * @throws what `map` throws, and what it rejects with; in an inline pool DeadlockError for an asynchronous task
+   */
   mapSync<T, R>(
     fn: (item: T) => R,
     items: Iterable<T>,
@@ -195,6 +226,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *
    * Python: `Pool.starmap`.
    *
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
    * @example await pool.starmap(Math.pow, [[2, 3], [3, 2]])
    */
   starmap<A extends Arguments, R>(
@@ -211,7 +243,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return promised(this.#calls.map(fn, items, options, true, 'starmap'));
   }
 
-  /** As `starmap`; the results can be asked for, cancelled, and given to callbacks. Python: `Pool.starmap_async`. */
+  /**
+   * As `starmap`; the results can be asked for, cancelled, and given to callbacks. Python: `Pool.starmap_async`.
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
+   */
   starmapAsync<A extends Arguments, R>(
     fn: (...args: A) => R,
     items: Source<Readonly<A>>,
@@ -230,7 +265,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return later(this.#calls.map(fn, items, options, true, 'starmapAsync'), options);
   }
 
-  /** As `starmap`, blocking the calling thread until the results are there. */
+  /**
+   * As `starmap`, blocking the calling thread until the results are there. As with `applySync`, no timer of this thread
+   * ends it, that of `AbortSignal.timeout()` neither: `timeout` does, task by task.
+   * @throws what `starmap` throws, and what it rejects with; in an inline pool DeadlockError for an asynchronous task
+   */
   starmapSync<A extends Arguments, R>(
     fn: (...args: A) => R,
     items: Iterable<Readonly<A>>,
@@ -253,6 +292,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *
    * Python: `Pool.imap`.
    *
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
    * @example for await (const size of pool.imap(sizeOf, paths())) total += size;
    */
   imap<T, R>(
@@ -265,7 +305,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#calls.imap(fn, items, options, false, true, 'imap');
   }
 
-  /** As `imap`, with the results in the order in which they come. Python: `Pool.imap_unordered`. */
+  /**
+   * As `imap`, with the results in the order in which they come. Python: `Pool.imap_unordered`.
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
+   */
   imapUnordered<T, R>(
     fn: (item: T) => R,
     items: Source<T>,
@@ -276,7 +319,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#calls.imap(fn, items, options, false, false, 'imapUnordered');
   }
 
-  /** As `imap`, with the elements of each item as arguments. Python has no counterpart. */
+  /**
+   * As `imap`, with the elements of each item as arguments. Python has no counterpart.
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
+   */
   istarmap<A extends Arguments, R>(
     fn: (...args: A) => R,
     items: Source<Readonly<A>>,
@@ -291,7 +337,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#calls.imap(fn, items, options, true, true, 'istarmap');
   }
 
-  /** As `istarmap`, with the results in the order in which they come. Python has no counterpart. */
+  /**
+   * As `istarmap`, with the results in the order in which they come. Python has no counterpart.
+   * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`
+   */
   istarmapUnordered<A extends Arguments, R>(
     fn: (...args: A) => R,
     items: Source<Readonly<A>>,
@@ -323,7 +372,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /**
    * Waits for the workers to end, after `close` or `terminate`. Python: `Pool.join`.
-   * @throws StateError before `close` or `terminate`; TimeoutError
+   * @throws StateError before `close` or `terminate`; TypeError, RangeError for bad options; TimeoutError after `timeout`
+   * milliseconds, and the reason of an aborted `signal`: the workers end all the same
    */
   async join(options?: WaitOptions): Promise<void> {
     const limits = waitOptions(options);
