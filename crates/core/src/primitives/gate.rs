@@ -100,6 +100,16 @@ impl<A: Word32, B: Word64> Gate<'_, A, B> {
         parties.ring(slot)
     }
 
+    /// The next slot behind that of `id`, around the table, on which somebody waits; its own is the last.
+    pub fn next_after(&self, id: u32) -> Option<usize> {
+        self.behind(id).next()
+    }
+
+    /// Every slot on which somebody waits.
+    pub fn slots(&self) -> impl Iterator<Item = usize> {
+        self.waiters.iter().enumerate().flat_map(|(at, word)| bits(word.load()).map(move |bit| at * 64 + bit))
+    }
+
     /// The slots on which somebody waits, from the one behind that of `id` on, around the table; its own is the last.
     fn behind(&self, id: u32) -> impl Iterator<Item = usize> {
         let count = self.waiters.len();
@@ -164,6 +174,8 @@ mod tests {
             assert!(gate.enter(id) && !gate.enter(id));
         }
         assert!(gate.anybody());
+        assert_eq!(gate.slots().collect::<Vec<_>>(), [3, 64, 700]);
+        assert_eq!(gate.next_after(64), Some(700));
         for (from, first) in [(0, 3), (3, 64), (63, 64), (64, 700), (65, 700), (700, 3), (1023, 3)] {
             assert_eq!(ring(from, 1, &all), (vec![first], other), "from {from}");
         }
