@@ -13,11 +13,10 @@ const SPIN_US = 20;
  * ends the wait. An attempt that answers undefined must have made the isolate known as waiting *before* it looked.
  *
  * Meanwhile what this isolate owes others goes on: the calls of its pools, their time limits, Ctrl+C. `own` is the line
- * of the same object, if tasks of this isolate may wait in it, too. A signal can only end the wait before it begins: it
- * cannot fire while the thread is blocked.
+ * of the same object, if tasks of this isolate may wait in it, too. A signal cannot fire while the thread is blocked: the
+ * caller has looked at it.
  */
 export function block<T>(attempt: () => T | undefined, limits: WaitLimits, own?: WaitingLine): T | undefined {
-  limits.signal?.throwIfAborted();
   let seen = native.bell();
   let value = attempt();
   if (value !== undefined) return value;
@@ -27,10 +26,11 @@ export function block<T>(attempt: () => T | undefined, limits: WaitLimits, own?:
     const due = pumpAll();
     const left = Math.min(end - performance.now(), due, SLICE_MS);
     checkInterrupts(native.sleep(seen, SPIN_US, Math.max(0, left) * 1000));
-    seen = native.bell();
+    const rung = native.bell();
+    if (rung !== seen) passOnOthers(own);
+    seen = rung;
     value = attempt();
     if (value !== undefined) return value;
-    passOnOthers(own);
     if (performance.now() >= end) return undefined;
   }
 }

@@ -12,8 +12,12 @@ export const handleKey: unique symbol = Symbol.for('manycore.handle') as never;
 
 /** A `Value`, a `Lock`, a `Queue` … in this isolate. */
 export interface SharedHandle {
-  readonly [handleKey]: { readonly addon: string; readonly block: number };
+  readonly [handleKey]: { readonly addon: string; readonly block: number; readonly facet: Facet };
 }
+
+/** What of an object a handle is: the object itself, or the lock that a Value or an Array contains. */
+export const Facet = { object: 0, lock: 1 } as const;
+export type Facet = (typeof Facet)[keyof typeof Facet];
 
 /** What is sent as its class and plain data that describe it, such as a `SharedMemory` by its name. */
 export const describeKey: unique symbol = Symbol.for('manycore.describe') as never;
@@ -24,7 +28,7 @@ export interface Describable {
 /** The module with the classes of all shared objects: there is one copy of it in an isolate. */
 interface Classes {
   /** The handle for an object, made if this isolate has none. Undefined: there is no such object. */
-  openHandle(block: number): object | undefined;
+  openHandle(block: number, facet: number): object | undefined;
   /** The buffer over an Array's bytes. Undefined: there is no such object. */
   openBuffer(block: number): ArrayBufferLike | undefined;
   /** What `describeKey` described. Undefined: the type is unknown. */
@@ -83,6 +87,6 @@ function load(): Classes {
 }
 
 /** The handle for the object that a message names; undefined if there is none. */
-export const openHandle = (block: number): object | undefined => load().openHandle(block);
+export const openHandle = (block: number, facet: number): object | undefined => load().openHandle(block, facet);
 export const openBuffer = (block: number): ArrayBufferLike | undefined => load().openBuffer(block);
 export const revive = (type: string, data: unknown): object | undefined => load().revive(type, data);

@@ -16,6 +16,11 @@ export interface Native {
   sleep(seen: number, spinUs: number, timeoutUs: number): number;
   listen(on: boolean): void;
   answer(): void;
+  onlyHere(object: number): boolean;
+  contextAlive(context: number): boolean;
+  lockLook(block: number, recover: boolean, stay: boolean): number;
+  lockRelease(block: number): number;
+  lockLeave(block: number): void;
   createPool(seats: number, lanes: number, maxTasks: number, spinUs: number, maxSearching: number): number;
   destroyPool(pool: number): void;
   submit(pool: number, slot: number): number;

@@ -22,12 +22,10 @@ export interface Ways {
   /** Every waiter looks for itself (an event), or else they are served in turn (a lock). */
   readonly all?: boolean;
   /**
-   * Nobody of this isolate waits any more: takes back what attempts have left at the object. Not called when the last
-   * one was served in turn: its own attempt knew.
+   * Takes back what attempts have left at the object, and if it can be had, rings somebody else: nobody of this isolate
+   * waits any more, or it cannot look now. Not called when the last one was served in turn: its own attempt knew.
    */
   leave(): void;
-  /** This isolate cannot look now; if the object can be had, somebody else is rung. */
-  passOn(): void;
 }
 
 /** The longest that a timer can count; what lasts longer lasts for ever. */
@@ -178,7 +176,7 @@ export class WaitingLine {
 
   /** This isolate blocks for something else and cannot look: another one that waits is rung in its place. */
   passOn(): void {
-    this.#ways.passOn();
+    this.#ways.leave();
   }
 
   /** Ends every wait. */
@@ -194,7 +192,20 @@ export function lookAround(): void {
   for (const line of [...lines]) line.look();
 }
 
+let lookingLater = false;
+
 /** This isolate was rung, but it blocks for `own`: others are rung for what its tasks wait for. */
 export function passOnOthers(own: WaitingLine | undefined): void {
-  for (const line of lines) if (line !== own) line.passOn();
+  for (const line of lines) {
+    if (line === own) continue;
+    line.passOn();
+    // Nobody rings this isolate for it any more: it looks by itself when it can.
+    if (!lookingLater) setImmediate(lookLater);
+    lookingLater = true;
+  }
+}
+
+function lookLater(): void {
+  lookingLater = false;
+  lookAround();
 }

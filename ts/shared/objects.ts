@@ -1,5 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
-import { bufferOf, handleKey, type SharedHandle } from '../internal/handles.js';
+import { bufferOf, Facet, handleKey, type SharedHandle } from '../internal/handles.js';
 import { BLOCK_HEADER, UNIT } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, nativePath } from '../internal/native.js';
@@ -83,9 +83,14 @@ export function adopt(handle: object, block: number): void {
 }
 
 /** The handle for an object, made if this isolate has none. Undefined: there is no such object. */
-export function openHandle(block: number): object | undefined {
-  const known = handles.get(block)?.deref();
-  if (known !== undefined) return known;
+export function openHandle(block: number, facet: number = Facet.object): object | undefined {
+  const handle = handles.get(block)?.deref() ?? makeHandle(block);
+  if (facet === Facet.object || handle === undefined) return handle;
+  // The lock that the object contains.
+  return (handle as { getLock?(): object }).getLock?.();
+}
+
+function makeHandle(block: number): object | undefined {
   ready();
   if (!native.openObject(block)) return undefined;
   memory.ensure(fieldOf(block, ObjectLayout.state));
@@ -128,6 +133,21 @@ export function revive(type: string, data: unknown): object | undefined {
   return revivers.get(type)?.(data);
 }
 
+/** What the constructor of a handle is given to make one for an object that exists. */
+export class Opened {
+  readonly block: number;
+  /** The object that contains the one of the handle. */
+  readonly within: object | undefined;
+
+  constructor(block: number, within?: object) {
+    this.block = block;
+    this.within = within;
+  }
+}
+
+/** @see Opened */
+export const opened = (block: number, within?: object): Opened => new Opened(block, within);
+
 /** A shared object's handle. */
 export abstract class SharedObject implements SharedHandle {
   readonly #block: number;
@@ -137,7 +157,13 @@ export abstract class SharedObject implements SharedHandle {
     adopt(this, block);
   }
 
+  /** @internal */
+  protected get objectBlock(): number {
+    return this.#block;
+  }
+
+  /** @internal */
   get [handleKey](): SharedHandle[typeof handleKey] {
-    return { addon: nativePath, block: this.#block };
+    return { addon: nativePath, block: this.#block, facet: Facet.object };
   }
 }

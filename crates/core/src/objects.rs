@@ -164,6 +164,13 @@ impl Objects {
         true
     }
 
+    /// Whether `context` alone can reach the object.
+    pub fn only(&self, context: u32, object: u32) -> bool {
+        let tables = self.tables();
+        let found = tables.objects.get(&object);
+        found.is_some_and(|found| found.pins == 0 && found.holders.iter().all(|holder| holder.context == context))
+    }
+
     /// Where `context` counts what it has of the object: the byte offset of a word of its own, at first zero. None: it
     /// does not hold it, or there is no memory.
     pub fn cell(&self, context: u32, object: u32) -> Option<usize> {

@@ -9,4 +9,5 @@ mod environment;
 mod memory;
 mod objects;
 mod owner;
+mod primitives;
 mod worker;

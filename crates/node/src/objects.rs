@@ -2,6 +2,7 @@
 
 use crate::environment::{registry, with};
 use manycore_core::objects::Plan;
+use manycore_core::primitives::Parties;
 use manycore_os::interrupt;
 use napi::Status;
 use napi::bindgen_prelude::{Error, Result};
@@ -44,6 +45,18 @@ pub fn cell(object: u32) -> Result<f64> {
 #[napi(catch_unwind)]
 pub fn pack(carrier: u32, objects: Vec<u32>) -> Result<bool> {
     Ok(registry()?.objects().pack(carrier, objects))
+}
+
+/// Whether nobody but this isolate can reach the object.
+#[napi(catch_unwind)]
+pub fn only_here(object: u32) -> Result<bool> {
+    with(|environment| Ok(registry()?.objects().only(environment.context.id(), object)))
+}
+
+/// Whether the isolate of this number lives.
+#[napi(catch_unwind)]
+pub fn context_alive(context: u32) -> Result<bool> {
+    Ok(registry()?.contexts().alive(context))
 }
 
 /// Shared objects that are alive in the whole process, for tests and statistics.

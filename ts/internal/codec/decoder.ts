@@ -234,7 +234,10 @@ readers[tags.VIEW] = (input) => input.buffers().readView(input);
 readers[tags.ERROR] = readError;
 readers[tags.FUNCTION] = readFunction;
 readers[tags.ATTACHED] = (input) => input.register(input.hooks.attached(input.uint32()));
-readers[tags.HANDLE] = (input) => input.register(openHandle(input.uint32()) ?? malformed('a shared object is gone'));
+readers[tags.HANDLE] = (input) => {
+  const block = input.uint32();
+  return input.register(openHandle(block, input.byte()) ?? malformed('a shared object is gone'));
+};
 readers[tags.DESCRIBED] = (input) => {
   const slot = input.hold();
   const type = input.string();

@@ -1,5 +1,5 @@
 import type { AnyFunction } from '../functions/definition.js';
-import { blockOf, type Describable, describeKey } from '../handles.js';
+import { blockOf, type Describable, describeKey, handleKey, type SharedHandle } from '../handles.js';
 import { writeArray } from './arrays.js';
 import { BufferList } from './buffers.js';
 import type { Bytes } from './bytes.js';
@@ -256,6 +256,7 @@ export class Encoder extends Output {
       case Kind.handle:
         this.byte(tags.HANDLE);
         this.uint32(this.named(object));
+        this.byte((object as SharedHandle)[handleKey].facet);
         return;
       case Kind.described:
         this.#described(object as Describable);

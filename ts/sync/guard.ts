@@ -1,0 +1,78 @@
+import { StateError } from '../internal/errors.js';
+
+/**
+ * A lock that is held: what `hold()` gives. Releases it once, at the end of its block.
+ *
+ * Python: the `with` statement over a lock.
+ * @example
+ * {
+ *   using guard = await lock.hold();
+ *   // … the lock is held here
+ * }
+ */
+export class Guard implements Disposable, AsyncDisposable {
+  /** The holder before this one died: what the lock guards may be half done. Only with `{ recover: true }`. */
+  readonly recovered: boolean;
+  #release: (() => void) | undefined;
+
+  /** @internal */
+  constructor(release: () => void, recovered: boolean) {
+    this.#release = release;
+    this.recovered = recovered;
+  }
+
+  /** Whether the lock is still held by this guard. */
+  get held(): boolean {
+    return this.#release !== undefined;
+  }
+
+  /**
+   * Releases the lock.
+   * @throws StateError if this guard has released it before
+   */
+  release(): void {
+    const release = this.#release;
+    if (release === undefined) throw new StateError('The guard has released its lock before');
+    this.#release = undefined;
+    release();
+  }
+
+  /** Releases the lock, unless that was done before. */
+  [Symbol.dispose](): void {
+    if (this.held) this.release();
+  }
+
+  /** Releases the lock, unless that was done before. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this[Symbol.dispose]();
+  }
+}
+
+/** Guards an {@link RLock}: only through it can async code take the lock once more. */
+export class RGuard extends Guard {
+  readonly #enter: () => () => void;
+
+  /** @internal */
+  constructor(release: () => void, recovered: boolean, enter: () => () => void) {
+    super(release, recovered);
+    this.#enter = enter;
+  }
+
+  /**
+   * Takes the lock once more while `fn` runs; it is held until both this guard and `fn` are done with it.
+   * @throws StateError if the guard has released its lock
+   * @example
+   * await lock.withLock(async (guard) => {
+   *   await guard.withLock(async () => { … });
+   * });
+   */
+  async withLock<R>(fn: (guard: this) => R | PromiseLike<R>): Promise<R> {
+    if (!this.held) throw new StateError('The guard has released its lock before');
+    const leave = this.#enter();
+    try {
+      return await fn(this);
+    } finally {
+      leave();
+    }
+  }
+}

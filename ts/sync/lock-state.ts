@@ -1,0 +1,115 @@
+import { block as blockThread } from '../internal/blocking.js';
+import { DeadlockError, OwnerDiedError, StateError } from '../internal/errors.js';
+import { memory } from '../internal/memory.js';
+import { native } from '../internal/native.js';
+import { ready } from '../internal/ready.js';
+import { timedOut, WaitingLine } from '../internal/waiting.js';
+import { fieldOf, ObjectLayout } from '../shared/objects.js';
+import type { AcquireOptions } from './options.js';
+
+/** The word of a lock that somebody waits for has this bit. */
+const WAITED = 0x80000000;
+
+/** What `lockLook` and `lockRelease` answer. */
+const Look = { recovered: 1, sleep: 2, ownerDied: 3 } as const;
+const Released = { ownTurn: 1, notHeld: 2 } as const;
+
+/**
+ * A lock's state in the region, as this isolate sees it: a word with the holder's number. As long as nobody waits, it is
+ * taken and released by one compare-exchange here.
+ */
+export class LockState {
+  readonly block: number;
+  /** The holder's word is at `words[at]`. The views of a time before the region grew stay valid. */
+  readonly #words: Int32Array;
+  readonly #at: number;
+  readonly #me: number;
+  readonly #line: WaitingLine;
+  /** The holder before this one died: what the lock guards is to be mended. Until the next release. */
+  recovered = false;
+
+  constructor(block: number) {
+    this.block = block;
+    this.#me = ready();
+    this.#words = memory.i32;
+    this.#at = fieldOf(block, ObjectLayout.word) / 4;
+    this.#line = new WaitingLine({ leave: () => native.lockLeave(block) });
+  }
+
+  /** The number of the isolate that holds the lock, 0 if nobody does. */
+  get holder(): number {
+    return (Atomics.load(this.#words, this.#at) & ~WAITED) >>> 0;
+  }
+
+  get heldHere(): boolean {
+    return this.holder === this.#me;
+  }
+
+  /** Who holds it, for people. */
+  describe(): string {
+    const { holder } = this;
+    if (holder === 0) return 'free';
+    if (holder === this.#me) return 'held by this thread';
+    return native.contextAlive(holder) ? 'held by another thread' : 'its holder has died';
+  }
+
+  /** Takes the lock if it is free and nobody waits for it. */
+  take(): boolean {
+    if (Atomics.compareExchange(this.#words, this.#at, 0, this.#me) !== 0) return false;
+    this.recovered = false;
+    return true;
+  }
+
+  /** @throws OwnerDiedError if the holder has died */
+  tryAcquire(): boolean {
+    if (this.take()) return true;
+    const { holder } = this;
+    if (holder !== 0 && !native.contextAlive(holder)) throw ownerDied();
+    return false;
+  }
+
+  async acquire({ recover = false, ...limits }: AcquireOptions): Promise<boolean> {
+    limits.signal?.throwIfAborted();
+    if (this.take()) return true;
+    return (await this.#line.wait((others) => this.#look(recover, others), limits)) !== timedOut;
+  }
+
+  acquireSync({ recover = false, ...limits }: AcquireOptions): boolean {
+    limits.signal?.throwIfAborted();
+    if (this.take()) return true;
+    if (limits.timeout === undefined && this.heldHere) {
+      throw new DeadlockError(
+        'This thread holds the lock itself, and would wait for ever; to wait for another thread, use an Event or a Semaphore',
+      );
+    }
+    let got: true | undefined;
+    try {
+      got = blockThread(() => this.#look(recover, this.#line.length > 0), limits, this.#line);
+    } finally {
+      if (got === undefined && this.#line.length === 0) native.lockLeave(this.block);
+    }
+    return got === true;
+  }
+
+  #look(recover: boolean, others: boolean): true | undefined {
+    const found = native.lockLook(this.block, recover, others);
+    if (found === Look.sleep) return undefined;
+    if (found === Look.ownerDied) throw ownerDied();
+    this.recovered = found === Look.recovered;
+    return true;
+  }
+
+  /** Frees the lock, whoever holds it. @throws StateError if nobody does */
+  release(): void {
+    if (Atomics.compareExchange(this.#words, this.#at, this.#me, 0) === this.#me) return;
+    const released = native.lockRelease(this.block);
+    if (released === Released.notHeld) throw new StateError('The lock is released, but nobody holds it');
+    if (released === Released.ownTurn) this.#line.look();
+  }
+}
+
+function ownerDied(): OwnerDiedError {
+  return new OwnerDiedError(
+    'The holder of the lock died, and what it guards may be half done; acquire it with `{ recover: true }` to mend that',
+  );
+}
