@@ -96,6 +96,18 @@ describe('values arrive as structured clone gives them', () => {
     }
   });
 
+  test('short strings that were read before, and others that begin and end alike', () => {
+    const unit = fc.constantFrom('\0', '\x01', 'a', 'ÿ');
+    const short = fc.string({ unit, maxLength: 16 });
+    fc.assert(
+      fc.property(fc.array(short, { maxLength: 40 }), (texts) => {
+        expect(pair.one(texts)).toEqual(texts);
+        expect(pair.one(texts.toReversed())).toEqual(texts.toReversed());
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('arbitrary strings', () => {
     fc.assert(
       fc.property(anyString, (text) => pair.one(text) === text),

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Pair, simpleHooks } from './setup.js';
+import { anyString, anyValue, Pair, same, simpleHooks } from './setup.js';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -19,6 +20,37 @@ describe('shapes of objects', () => {
     for (let i = 0; i < 3000; i++) {
       const value = objects[i % objects.length];
       expect(pair.one(value)).toStrictEqual(value);
+    }
+  });
+
+  test('the same keys hold values of every kind, before and after the shape is compiled', () => {
+    const pair = new Pair();
+    const value = fc.oneof(fc.integer(), fc.double(), fc.constant(-0), anyString, fc.constant(undefined), anyValue);
+    fc.assert(
+      fc.property(fc.tuple(value, value, value, value), ([first, quoted, proto, wide]) => {
+        const object = { first, 'a "key"': quoted, ['__proto__']: proto, 語: wide };
+        const expected = structuredClone(object);
+        fc.pre(same(expected, structuredClone(object)));
+        expect(same(pair.one(object), expected)).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a getter removes and adds keys: those that were there are sent, by their values now', () => {
+    const pair = new Pair();
+    for (let i = 0; i < 100; i++) {
+      const object = { first: 1, second: 2 as number | undefined, third: 3 };
+      Object.defineProperty(object, 'first', {
+        enumerable: true,
+        get() {
+          delete object.second;
+          object.third = i;
+          Object.assign(object, { added: true });
+          return 'got';
+        },
+      });
+      expect(pair.one(object)).toStrictEqual({ first: 'got', second: undefined, third: i });
     }
   });
 

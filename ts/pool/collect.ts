@@ -44,6 +44,16 @@ export class Collector implements RangeSink {
     this.#onSettled?.(0, count);
   }
 
+  values(start: number, values: readonly unknown[]): void {
+    const out = this.#out;
+    if (this.#settled || !Array.isArray(out)) {
+      for (let i = 0; i < values.length; i++) this.value(start + i, values[i]);
+      return;
+    }
+    for (let i = 0; i < values.length; i++) out[start + i] = values[i];
+    this.#onSettled?.(0, values.length);
+  }
+
   value(index: number, value: unknown): void {
     const out = this.#out;
     if (this.#settled) {

@@ -255,6 +255,9 @@ export class Imap implements ImapIterator<unknown> {
             for (let i = 0; i < count; i++)
               this.#settled(first + start + i, { ok: true, value: tidy(numbers[at + i]) });
           },
+          values: (start, values) => {
+            for (let i = 0; i < values.length; i++) this.#settled(first + start + i, { ok: true, value: values[i] });
+          },
           value: (index, value) => this.#settled(first + index, { ok: true, value }),
           error: (index, error) => this.#settled(first + index, { ok: false, error }),
           done,

@@ -12,7 +12,7 @@ import { offAbort, onAbort } from './signals.js';
 import type { SlowTask } from './stats.js';
 
 /** Who gets a call's results, one by one. */
-export type InlineSink = Omit<RangeSink, 'numbers'>;
+export type InlineSink = Omit<RangeSink, 'numbers' | 'values'>;
 
 /** What a call is made of. */
 export interface InlinePlan {

@@ -16,6 +16,8 @@ import { offAbort, onAbort } from './signals.js';
 export interface RangeSink {
   /** Results `start …` are numbers, in `numbers` from `at` on. */
   numbers(start: number, count: number, numbers: Float64Array, at: number): void;
+  /** Results `start …` are these values. */
+  values(start: number, values: readonly unknown[]): void;
   value(index: number, value: unknown): void;
   error(index: number, error: unknown): void;
   /** Every item has a result or an error. */
@@ -124,6 +126,11 @@ export class RangeJob {
       return;
     }
     const values = tag === Part.column ? undefined : this.#decode(block, bytes, count);
+    if (values !== undefined && late === undefined && !values.some(isThrown)) {
+      core.completed += count;
+      this.#settle(count, () => this.#sink.values(start, values));
+      return;
+    }
     for (let i = 0; i < count && !this.#ended; i++) {
       const index = start + i;
       if (late?.has(index)) {
@@ -298,6 +305,10 @@ export class RangeJob {
     native.free(this.#column);
     freeInput(this.#input);
   }
+}
+
+function isThrown(value: unknown): boolean {
+  return value instanceof Thrown;
 }
 
 /** A job slot of a range: all of its items at first, one item that runs again later. */

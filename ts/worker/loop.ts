@@ -1,4 +1,5 @@
 import { Thrown } from '../internal/codec/index.js';
+import type { AnyFunction } from '../internal/functions/definition.js';
 import {
   Advance,
   ARGS_MASK,
@@ -401,8 +402,9 @@ export class Loop {
       let failed = false;
       try {
         const item = inputs.item(slot, base + i);
-        const call = () => (star ? fn(...(item as unknown[])) : fn(item));
-        const value: unknown = alone ? call() : tasks.runAmongOthers(this.#lanes[lane], call);
+        const value = alone
+          ? apply(fn, item, star)
+          : tasks.runAmongOthers(this.#lanes[lane], () => apply(fn, item, star));
         if (isThenable(value)) {
           runner.asynchronous = true;
           return value;
@@ -462,6 +464,10 @@ export class Loop {
     this.#lanes[lane].partial = undefined;
     this.#parts.results.ofItems(this.#lanes[lane].at, slot, results);
   }
+}
+
+function apply(fn: AnyFunction, item: unknown, star: boolean): unknown {
+  return star ? fn(...(item as unknown[])) : fn(item);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -12,6 +12,7 @@ import {
   Slot,
 } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
+import type { Transferable } from '../pool/options.js';
 import { asTransfer } from '../transfer.js';
 import type { WorkerAttachments } from './hooks.js';
 
@@ -114,27 +115,16 @@ export class Results {
   }
 
   #page(results: unknown[]): number {
-    const transfers = results.map(asTransfer);
-    const values = transfers.some((marked) => marked !== undefined)
-      ? results.map((result, i) => transfers[i]?.value ?? result)
-      : results;
-    const list = transfers.flatMap((marked) => marked?.list ?? []);
+    const list = unmark(results);
     try {
-      const moved = list.length === 0 ? undefined : this.#attachments.moved(list);
-      this.#encoder.encode(memory, 0, 0, values, 0, values.length, true, moved);
+      const moved = list === undefined ? undefined : this.#attachments.moved(list);
+      this.#encoder.encode(memory, 0, 0, results, 0, results.length, true, moved);
     } catch {
       this.#attachments.discard();
-      this.#encoder.encode(
-        memory,
-        0,
-        0,
-        values.map((value) => this.#sendable(value)),
-        0,
-        values.length,
-        true,
-      );
+      const sendable = results.map((value) => this.#sendable(value));
+      this.#encoder.encode(memory, 0, 0, sendable, 0, sendable.length, true);
     }
-    this.#attachments.send(list.length === 0 ? undefined : list);
+    this.#attachments.send(list);
     return this.#encoder.length;
   }
 
@@ -149,6 +139,19 @@ export class Results {
       this.#attachments.discard();
     }
   }
+}
+
+/** Puts the values in the place of the marks that `transfer` made. @returns what is to be moved, if anything */
+function unmark(results: unknown[]): Transferable[] | undefined {
+  let list: Transferable[] | undefined;
+  for (let i = 0; i < results.length; i++) {
+    const marked = asTransfer(results[i]);
+    if (marked === undefined) continue;
+    results[i] = marked.value;
+    list ??= [];
+    list.push(...marked.list);
+  }
+  return list;
 }
 
 /** Where the column for the results of the range in `slot` begins, in doubles. Makes sure that `end` of them are in reach. */

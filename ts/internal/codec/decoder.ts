@@ -180,9 +180,14 @@ function readOne(input: Decoder): unknown {
 
 function readMany(input: Decoder, flags: number): unknown[] {
   const independent = (flags & tags.INDEPENDENT) !== 0;
-  const values: unknown[] = [];
-  for (let left = input.uint32(); left > 0; left--) {
-    values.push(input.value());
+  const count = input.uint32();
+  // Every value takes a byte at least.
+  if (count > input.end - input.pos) malformed('it ends too early');
+  const values: unknown[] = new Array(count);
+  // A page of items or of results; for the arguments of one call the search costs more than it saves.
+  input.repetitive = independent;
+  for (let i = 0; i < count; i++) {
+    values[i] = input.value();
     if (independent) input.forget();
   }
   return values;

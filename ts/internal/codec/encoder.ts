@@ -352,20 +352,8 @@ export class Encoder extends Output {
       shape = shape.lastKey === key ? (shape.last as Shape) : this.#tree.step(shape, key);
       if (shape === undefined) break;
     }
-    if (shape === undefined || (shape.uses < 2 && !this.#worthDescribing(shape))) {
-      this.#dictionary(object, Object.keys(object));
-      return;
-    }
-    this.#shape(shape);
-    const keys = shape.keys;
-    let n = 0;
-    for (const key in object) {
-      // A getter may have changed the object.
-      if (key !== keys[n]) break;
-      n++;
-      this.value((object as Record<string, unknown>)[key]);
-    }
-    for (; n < keys.length; n++) this.value((object as Record<string, unknown>)[keys[n]]);
+    if (shape?.used()) this.#shaped(shape, object);
+    else this.#dictionary(object, Object.keys(object));
   }
 
   /** The same for objects that inherit more than plain objects do. */
@@ -375,18 +363,17 @@ export class Encoder extends Output {
     for (let i = 0; i < keys.length && shape !== undefined; i++) {
       shape = shape.lastKey === keys[i] ? shape.last : this.#tree.step(shape, keys[i]);
     }
-    if (shape === undefined || (shape.uses < 2 && !this.#worthDescribing(shape))) {
-      this.#dictionary(object, keys);
-      return;
-    }
-    this.#shape(shape);
-    for (let i = 0; i < keys.length; i++) this.value((object as Record<string, unknown>)[keys[i]]);
+    if (shape?.used()) this.#shaped(shape, object);
+    else this.#dictionary(object, keys);
   }
 
-  #worthDescribing(shape: Shape): boolean {
-    if (++shape.uses < 2) return false;
-    shape.describe();
-    return true;
+  #shaped(shape: Shape, object: object): void {
+    this.#shape(shape);
+    if (shape.write !== null) {
+      shape.write(this, object);
+      return;
+    }
+    for (const key of shape.keys) this.value((object as Record<string, unknown>)[key]);
   }
 
   /** Names the shape of the object that follows: by its number in this message, or at first by its keys. */

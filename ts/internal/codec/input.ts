@@ -4,6 +4,14 @@ import { allocate, type Bytes, type StringBytes } from './bytes.js';
 const NOTHING = allocate(0);
 const fromCharCode = String.fromCharCode;
 
+/** Short texts that were read last: in a slot picked by a hash the text, and its units and length as four words. */
+const TEXT_BITS = 11;
+const WORDS = 4;
+const words = new Int32Array(WORDS << TEXT_BITS);
+const texts: string[] = new Array(1 << TEXT_BITS).fill('');
+
+const lowBytes = (n: number): number => (1 << (n * 8)) - 1;
+
 /** @throws SerializationError always */
 export function malformed(what: string): never {
   throw new SerializationError(`Malformed message: ${what}`);
@@ -15,6 +23,8 @@ export class Input {
   dv: DataView = NOTHING.dv;
   pos = 0;
   end = 0;
+  /** Whether it is worth while to look for short texts among those that were read before. */
+  repetitive = false;
 
   protected open(source: Bytes, pos: number, end: number): void {
     if (pos < 0 || pos > end || end > source.u8.length) malformed('it lies outside its memory');
@@ -25,6 +35,7 @@ export class Input {
   }
 
   protected release(): void {
+    this.repetitive = false;
     this.u8 = NOTHING.u8;
     this.dv = NOTHING.dv;
   }
@@ -79,8 +90,49 @@ export class Input {
     return fromCharCode.apply(null, units);
   }
 
-  /** A Latin-1 string of up to 15 units: built by the engine's own code, a native call would cost more. */
+  /**
+   * A Latin-1 string of up to 15 units. Where short texts come again and again, the words of one that was read before
+   * give the same string once more, which makes no work for the garbage collector.
+   */
   shortLatin1(n: number): string {
+    const p = this.pos;
+    if (!this.repetitive || n < 2 || this.end - p < WORDS * 4) return this.#newLatin1(n);
+    const { dv } = this;
+    let a = dv.getInt32(p, true);
+    let b = 0;
+    let c = 0;
+    let d = n << 24;
+    if (n < 4) {
+      a &= lowBytes(n);
+    } else {
+      b = dv.getInt32(p + 4, true);
+      if (n < 8) {
+        b &= lowBytes(n - 4);
+      } else {
+        c = dv.getInt32(p + 8, true);
+        if (n < 12) c &= lowBytes(n - 8);
+        else d |= dv.getInt32(p + 12, true) & lowBytes(n - 12);
+      }
+    }
+    const hash =
+      Math.imul(a ^ Math.imul(b, 0x85ebca6b), 0x9e3779b1) ^ Math.imul(c ^ Math.imul(d, 0x27d4eb2f), 0xc2b2ae35);
+    const slot = hash >>> (32 - TEXT_BITS);
+    const at = slot * WORDS;
+    if (words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d) {
+      this.pos = p + n;
+      return texts[slot];
+    }
+    const text = this.#newLatin1(n);
+    words[at] = a;
+    words[at + 1] = b;
+    words[at + 2] = c;
+    words[at + 3] = d;
+    texts[slot] = text;
+    return text;
+  }
+
+  /** Built by the engine's own code: a native call would cost more. */
+  #newLatin1(n: number): string {
     const p = this.pos;
     if (n > this.end - p) malformed('it ends too early');
     this.pos = p + n;

@@ -8,6 +8,44 @@ const MAX_KEY_LENGTH = 1000;
 const MAX_FANOUT = 128;
 const MAX_NODES = 8192;
 
+/** Objects handled key by key before a shape is compiled: compiling costs about as much as a few hundred of them. */
+const COMPILE_AFTER = 32;
+const MAX_COMPILED = 4096;
+
+let compiled = 0;
+let mayCompile = true;
+
+/** Makes a function, or null where there are many already or code from strings is forbidden. */
+// biome-ignore lint/complexity/noBannedTypes: the caller knows its type
+function compile(...text: string[]): Function | null {
+  if (!mayCompile || compiled >= MAX_COMPILED) return null;
+  try {
+    const made = new Function(...text);
+    compiled++;
+    return made;
+  } catch (error) {
+    // The engine was told not to compile strings (--disallow-code-generation-from-strings).
+    if (!(error instanceof EvalError)) throw error;
+    mayCompile = false;
+    return null;
+  }
+}
+
+/** What a compiled shape writes to. */
+export interface ValueTarget {
+  pos: number;
+  readonly limit: number;
+  grow(size: number): void;
+  number(value: number): void;
+  string(value: string): void;
+  value(value: unknown): void;
+}
+
+/** What a compiled shape reads from: gives the next value. */
+export interface ValueSource {
+  value(): unknown;
+}
+
 /**
  * A step in the tree of key sequences: `{a, b}` and `{a, c}` share the node of `a`.
  * A node at which an object ends is that object's shape.
@@ -20,7 +58,7 @@ export class Shape {
   lastKey: string | undefined = undefined;
   last: Shape | undefined = undefined;
   next: Map<string, Shape> | undefined = undefined;
-  /** How often an object ended here, up to 2. A key set that never comes again is not worth a description. */
+  /** How often an object ended here, while that matters. */
   uses = 0;
   /** The message in which the shape was described last, and its number there. */
   message = 0;
@@ -28,6 +66,8 @@ export class Shape {
   keys: readonly string[] = [];
   /** The description: a hash, then the keys; compared word by word by the reader. */
   words: Int32Array = new Int32Array(0);
+  /** Writes the values of an object's keys, once the shape is used often. */
+  write: ((out: ValueTarget, object: object) => void) | null = null;
 
   constructor(parent: Shape | null, key: string) {
     this.parent = parent;
@@ -35,11 +75,29 @@ export class Shape {
     this.depth = parent === null ? 0 : parent.depth + 1;
   }
 
-  describe(): void {
+  /** Counts an object. @returns whether the shape has a description: a key set that never comes again is not worth one */
+  used(): boolean {
+    const uses = ++this.uses;
+    if (uses === 2) this.#describe();
+    else if (uses === COMPILE_AFTER) this.#compile();
+    return uses >= 2;
+  }
+
+  #describe(): void {
     const keys: string[] = [];
     for (let node: Shape = this; node.parent !== null; node = node.parent) keys.push(node.key);
     this.keys = keys.reverse();
     this.words = pack(this.keys);
+  }
+
+  /** Each place has its own tests of the type: the engine learns what is found there. */
+  #compile(): void {
+    const values = this.keys.map(
+      (key) =>
+        `if(out.pos>out.limit)out.grow(0);v=object[${JSON.stringify(key)}];` +
+        "if(typeof v==='number')out.number(v);else if(typeof v==='string')out.string(v);else out.value(v);",
+    );
+    this.write = compile('out', 'object', `let v;${values.join('')}`) as Shape['write'];
   }
 }
 
@@ -127,20 +185,8 @@ export function writeShape(out: Output, shape: Shape): void {
   out.pos = pos;
 }
 
-/** What a compiled shape reads from: gives the next value. */
-export interface ValueSource {
-  value(): unknown;
-}
-
 /** Shapes known to a reader; a hash picks one slot, so that their number is bounded. */
 const SLOTS = 1024;
-/** Objects read key by key before a shape is compiled: compiling costs about as much as a few hundred of them. */
-const COMPILE_AFTER = 32;
-const MAX_COMPILED = 4096;
-
-let compiled = 0;
-let mayCompile = true;
-
 /** A shape as the reader knows it. */
 export class Form {
   readonly keys: readonly string[];
@@ -171,19 +217,12 @@ export class Form {
    * quotes, and in brackets `__proto__` is a key like any other.
    */
   #compile(): void {
-    if (!mayCompile || compiled >= MAX_COMPILED || this.keys.length > MAX_KEYS) return;
+    if (this.keys.length > MAX_KEYS) return;
     const properties = this.keys.map((key) => {
       const text = JSON.stringify(key);
       return `${key === '__proto__' ? `[${text}]` : text}:input.value()`;
     });
-    try {
-      this.read = new Function('input', `return {${properties.join()}}`) as (input: ValueSource) => object;
-      compiled++;
-    } catch (error) {
-      // The engine was told not to compile strings (--disallow-code-generation-from-strings).
-      if (!(error instanceof EvalError)) throw error;
-      mayCompile = false;
-    }
+    this.read = compile('input', `return {${properties.join()}}`) as Form['read'];
   }
 }
 
