@@ -41,6 +41,20 @@ describe('B49 what a task prints', () => {
     expect(code).toBe(0);
   });
 
+  test('B49 all methods of the streams work', async () => {
+    const { code, stdout, stderr } = await runScript('console-stream.mjs');
+    expect(stdout).toBe('whole line\nits callback\nbytes: ü\nlatin\nthe end\nresult\n');
+    expect(stderr).toBe('stderr\n');
+    expect(code).toBe(0);
+  });
+
+  test('B49 what a preloaded module prints is not lost', async () => {
+    const { code, stdout, stderr } = await runScript('console-preload.mjs');
+    expect(stdout.split('\n').sort()).toEqual(['', 'preloaded', 'task']);
+    expect(stderr).toBe('to stderr\n');
+    expect(code).toBe(0);
+  });
+
   test('B49 it is printed while the main thread is blocked in a Sync call', async () => {
     const { stdout } = await runScript('console-sync.mjs');
     expect(stdout).toBe('before\nin the task\nafter 1\n');

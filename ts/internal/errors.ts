@@ -11,8 +11,12 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-function brandOf(className: string): symbol {
-  return Symbol.for(`manycore.error.${className}`);
+/** On the prototype of every error class: the name of the class. */
+const BRAND: unique symbol = Symbol.for('manycore.error') as never;
+
+/** Whether `prototype` is that of the error class `name`, in any copy of the package. */
+export function isBranded(name: string, prototype: object): boolean {
+  return Object.hasOwn(prototype, BRAND) && (prototype as { [BRAND]: unknown })[BRAND] === name;
 }
 
 /** `WorkerLostError` → `ERR_MANYCORE_WORKER_LOST`. */
@@ -25,7 +29,7 @@ function codeOf(className: string): string {
 /** The base of all error classes: catches any of them, while user code's own errors pass. */
 export class ManycoreError extends Error {
   /** The stable code of the class, for example `ERR_MANYCORE_TIMEOUT`. */
-  static readonly code: string = 'ERR_MANYCORE';
+  declare static readonly code: string;
 
   /** The stable code, for example `ERR_MANYCORE_TIMEOUT`. It never changes, unlike the message. */
   readonly code: string;
@@ -150,20 +154,36 @@ export class InvalidStateError extends ManycoreError {}
 /** A class of this file, seen as one that can be built from a message and details. */
 export type ErrorClass = new (message?: string, options?: ErrorDetails & Record<string, unknown>) => ManycoreError;
 
-/** Gives a class its brand, `name` and `code`; they are spelled out, so that a minifier that renames classes does no harm. */
-function brand(name: string, C: typeof ManycoreError): void {
-  const mark = brandOf(name);
-  Object.defineProperty(C, 'name', { value: name, configurable: true });
-  Object.defineProperty(C, 'code', { value: codeOf(name) });
-  Object.defineProperty(C.prototype, 'name', { value: name, writable: true, configurable: true });
-  Object.defineProperty(C.prototype, mark, { value: true });
-  Object.defineProperty(C, Symbol.hasInstance, {
-    value(this: typeof ManycoreError, value: unknown): boolean {
-      // A subclass of the user's inherits this method but has no brand: the ordinary test decides.
-      if (this !== C) return Function.prototype[Symbol.hasInstance].call(this, value);
-      return typeof value === 'object' && value !== null && mark in value;
+function nameOf(C: typeof ManycoreError): string {
+  return (C.prototype as unknown as { [BRAND]: string })[BRAND];
+}
+
+// What all classes inherit.
+Object.defineProperties(ManycoreError, {
+  code: {
+    get(this: typeof ManycoreError): string {
+      return codeOf(nameOf(this));
     },
-  });
+  },
+  [Symbol.hasInstance]: {
+    value(this: typeof ManycoreError, value: unknown): boolean {
+      // A subclass of the user's has no brand of its own: the ordinary test decides.
+      if (!Object.hasOwn(this.prototype, BRAND)) return Function.prototype[Symbol.hasInstance].call(this, value);
+      if (typeof value !== 'object' || value === null) return false;
+      const name = nameOf(this);
+      for (let proto = value; proto !== null; proto = Object.getPrototypeOf(proto)) {
+        if (isBranded(name, proto)) return true;
+      }
+      return false;
+    },
+  },
+});
+
+/** Gives a class its brand and `name`; they are spelled out, so that a minifier that renames classes does no harm. */
+function brand(name: string, C: typeof ManycoreError): void {
+  if (C.name !== name) Object.defineProperty(C, 'name', { value: name, configurable: true });
+  Object.defineProperty(C.prototype, 'name', { value: name, writable: true, configurable: true });
+  Object.defineProperty(C.prototype, BRAND, { value: name });
 }
 
 const classes = {

@@ -1,7 +1,5 @@
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { SerializationError } from './errors.js';
-import { here } from './here.js';
+import { requireBundle } from './here.js';
 import { native, nativePath } from './native.js';
 
 /**
@@ -79,10 +77,7 @@ let classes: Classes | undefined;
 
 /** The classes are loaded when the first shared object arrives. */
 function load(): Classes {
-  if (classes === undefined) {
-    const file = here.endsWith('worker.cjs') ? './bundle/shared.cjs' : './shared.cjs';
-    classes = createRequire(here)(fileURLToPath(new URL(file, here))) as Classes;
-  }
+  classes ??= requireBundle('shared.cjs') as Classes;
   return classes;
 }
 

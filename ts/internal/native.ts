@@ -47,14 +47,22 @@ export interface Native {
   writeLines(fd: number, bytes: Uint8Array): void;
 }
 
-/** The addon, once {@link useNative} was called in this isolate. */
+/** The addon, once {@link useNative} was called by this copy of the package. */
 export let native: Native;
 
 /** Where the addon was loaded from. All threads must load the same file: its statics are what they share. */
 export let nativePath: string;
 
-/** Makes the loaded addon known to all modules of this isolate. */
-export function useNative(addon: Native, path: string): void {
-  native = addon;
+/** Loads the addon from `path`, once for all copies of the package in this isolate that use the same file. */
+export function useNative(path: string): void {
+  const key = Symbol.for(`manycore.addon:${path}`);
+  const scope = globalThis as { [key: symbol]: Native | undefined };
+  if (scope[key] === undefined) {
+    const module = { exports: {} as Native };
+    // What `require` does in the end; its search for the file, which is known, would take as long again.
+    process.dlopen(module, path);
+    Object.defineProperty(globalThis, key, { value: module.exports });
+  }
+  native = scope[key] as Native;
   nativePath = path;
 }

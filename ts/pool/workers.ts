@@ -334,6 +334,7 @@ export class Workers {
       thread = new Worker(WORKER_URL, {
         workerData: setup,
         transferList: [port2],
+        ...(printsBefore(options) ? {} : { stdout: true, stderr: true }),
         name: `${options.name ?? 'manycore'}-${seat + 1}`,
         ...(options.env === undefined ? {} : { env: options.env as NodeJS.Dict<string> }),
         ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
@@ -410,6 +411,15 @@ export class Workers {
     const message = `More than ${count} workers died within ${within} ms; the last one: ${describeEnding(last)}`;
     this.#host.broke(new BrokenPoolError(message, last.error === undefined ? undefined : { cause: last.error }));
   }
+}
+
+/**
+ * Whether something may print in a worker before its program runs, which writes to the file descriptors itself. Only then
+ * the pipes to the owner's `process.stdout` and `process.stderr` are needed; to make these takes longer than a worker.
+ */
+function printsBefore({ execArgv, env }: ResolvedPoolOptions): boolean {
+  const given = typeof env === 'object' ? env.NODE_OPTIONS : undefined;
+  return (execArgv ?? process.execArgv).length > 0 || Boolean(given) || Boolean(process.env.NODE_OPTIONS);
 }
 
 /** An ending in words. */

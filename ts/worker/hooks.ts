@@ -1,8 +1,9 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Hooks } from '../internal/codec/index.js';
-import { define } from '../internal/functions/define.js';
-import type { AnyFunction } from '../internal/functions/definition.js';
+import type * as functions from '../internal/functions/define.js';
+import { type AnyFunction, type Definition, definitions } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
+import { requireBundle } from '../internal/here.js';
 import { parcelOf, type ToWorker, unpack } from '../pool/attachments.js';
 import type { Transferable } from '../pool/options.js';
 
@@ -52,11 +53,12 @@ export class WorkerAttachments implements Hooks {
     }
   }
 
-  define(fn: AnyFunction): ReturnType<typeof define> {
-    return define(fn);
+  define(fn: AnyFunction): Definition {
+    // Most workers never send a function: what that needs is loaded when one does.
+    return definitions.get(fn) ?? (requireBundle('define.cjs') as typeof functions).define(fn);
   }
 
-  load(definition: Parameters<typeof load>[0]): AnyFunction {
+  load(definition: Definition): AnyFunction {
     return load(definition);
   }
 

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { workerData } from 'node:worker_threads';
 import { Decoder, Encoder } from '../internal/codec/index.js';
 import { moduleLoading } from '../internal/functions/load.js';
@@ -21,7 +20,7 @@ import { Tasks } from './tasks.js';
 const setup = workerData as WorkerSetup;
 const { port, control, seat, pool } = setup;
 
-useNative(createRequire(__filename)(setup.addon), setup.addon);
+useNative(setup.addon);
 let loop: Loop | undefined;
 attach(() => loop?.turn());
 native.sit(pool, seat, control);
@@ -45,7 +44,9 @@ port.on('message', (message: ToWorker) => attachments.message(message));
 void start();
 
 async function start(): Promise<void> {
-  const began = performance.now();
+  // Without an initializer there is nothing to time, and `performance` is slow to load.
+  const timed = setup.initializer !== undefined;
+  const began = timed ? performance.now() : 0;
   if (setup.initializer !== undefined) {
     try {
       await initialize(setup.initializer);
@@ -67,7 +68,7 @@ async function start(): Promise<void> {
     output,
     leave: () => process.exit(0),
   });
-  tell({ ready: { initMs: performance.now() - began } });
+  tell({ ready: { initMs: timed ? performance.now() - began : 0 } });
   loop.turn();
 }
 

@@ -30,8 +30,6 @@ export class Output {
   }
 }
 
-type Done = (error?: Error | null) => void;
-
 class Lines {
   readonly #fd: number;
   #rest: Buffer[] = [];
@@ -41,12 +39,11 @@ class Lines {
   }
 
   take(stream: Writable): Writable {
-    stream.write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
-      const done = (typeof encoding === 'function' ? encoding : callback) as Done | undefined;
-      const text = typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8';
-      this.#write(typeof chunk === 'string' ? Buffer.from(chunk, text) : Buffer.from(chunk as Uint8Array));
-      if (done !== undefined) process.nextTick(done);
-      return true;
+    stream._writev = (chunks, done) => {
+      for (const { chunk, encoding } of chunks) {
+        this.#write(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : (chunk as Buffer));
+      }
+      done();
     };
     return stream;
   }

@@ -1,4 +1,4 @@
-import { errorClasses } from '../errors.js';
+import { errorClasses, isBranded } from '../errors.js';
 import { type Class, registeredClass, registeredName } from './classes.js';
 import type { Decoder } from './decoder.js';
 import type { Encoder } from './encoder.js';
@@ -82,9 +82,7 @@ function foreignName(prototype: object): string | undefined {
   const C: unknown = Reflect.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
   if (typeof C !== 'function' || !known.has(C.name)) return undefined;
   const { name } = C;
-  const same = errorClasses.has(name)
-    ? Object.hasOwn(prototype, Symbol.for(`manycore.error.${name}`))
-    : isNativePrototype(prototype);
+  const same = errorClasses.has(name) ? isBranded(name, prototype) : isNativePrototype(prototype);
   return same ? name : undefined;
 }
 

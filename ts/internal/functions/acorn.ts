@@ -1,12 +1,11 @@
-import { createRequire } from 'node:module';
 import type { Expression, Program } from 'acorn';
-import { here } from '../here.js';
+import { requireHere } from '../here.js';
 
 let acorn: typeof import('acorn') | undefined;
 
 /** The parser, loaded at first use: most programs start without it, and no worker ever needs it to run a task. */
 function parser(): typeof import('acorn') {
-  acorn ??= createRequire(here)('acorn') as typeof import('acorn');
+  acorn ??= requireHere('acorn') as typeof import('acorn');
   return acorn;
 }
 

@@ -4,7 +4,7 @@ import type { AnyFunction } from './definition.js';
  * What a worker has too, by the same name. Own list, and not all of `globalThis`: what a program puts there itself
  * does not exist in its workers.
  */
-const roots = [
+const ROOTS = [
   'Math Number String Boolean BigInt Symbol Object Array JSON Reflect Atomics Promise Date RegExp Intl Map Set WeakMap',
   'WeakSet WeakRef Proxy FinalizationRegistry Function ArrayBuffer SharedArrayBuffer DataView Int8Array Uint8Array',
   'Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array BigInt64Array BigUint64Array Float16Array Float32Array',
@@ -12,7 +12,14 @@ const roots = [
   'parseFloat isNaN isFinite encodeURI encodeURIComponent decodeURI decodeURIComponent escape unescape WebAssembly Buffer',
   'URL URLSearchParams TextEncoder TextDecoder structuredClone atob btoa fetch console setTimeout setInterval setImmediate',
   'clearTimeout clearInterval clearImmediate queueMicrotask',
-].flatMap((line) => line.split(' '));
+];
+
+let rootNames: Set<string> | undefined;
+
+function roots(): Set<string> {
+  rootNames ??= new Set(ROOTS.join(' ').split(' '));
+  return rootNames;
+}
 
 let paths: Map<AnyFunction, string> | undefined;
 
@@ -25,7 +32,7 @@ export function builtinPath(fn: AnyFunction): string | undefined {
 /** The function at a path that {@link builtinPath} gave; `undefined` if this runtime has none there. */
 export function builtinAt(path: string): AnyFunction | undefined {
   const [root = '', member] = path.split('.');
-  if (!roots.includes(root)) return undefined;
+  if (!roots().has(root)) return undefined;
   const holder = global(root);
   const found = member === undefined ? holder : own(holder, member);
   return typeof found === 'function' ? (found as AnyFunction) : undefined;
@@ -37,8 +44,8 @@ function walk(): Map<AnyFunction, string> {
     // The first name wins: `parseInt` is also `Number.parseInt`.
     if (typeof value === 'function' && !found.has(value as AnyFunction)) found.set(value as AnyFunction, path);
   };
-  for (const root of roots) add(global(root), root);
-  for (const root of roots) {
+  for (const root of roots()) add(global(root), root);
+  for (const root of roots()) {
     const holder = global(root);
     if (holder === undefined) continue;
     for (const member of Object.getOwnPropertyNames(holder)) {

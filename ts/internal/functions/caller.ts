@@ -15,7 +15,8 @@ const HIDDEN_NAME = /\\u(00[2-7]|\{0*[2-7][\da-f]\})|\bfunction\s*\*?\s*\//i;
 export function callerFile(): string {
   const files = stackFiles();
   // A program that was bundled together with this package has no file outside of it: then its outermost frame.
-  return files.find((file) => !file.startsWith(packageRoot)) ?? files.at(-1) ?? '';
+  const root = packageRoot();
+  return files.find((file) => !file.startsWith(root)) ?? files.at(-1) ?? '';
 }
 
 /** The files on the stack, innermost first; empty for code of the command line and the like. */
