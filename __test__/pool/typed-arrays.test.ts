@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { collect, failure, Gate, makePool, numbers, pass, square } from '../helpers.js';
 
@@ -30,6 +31,23 @@ describe('typed arrays', () => {
       expect(input).toEqual(Kind.from(numbers(1000).map((n) => n - 300)));
     });
   }
+
+  test('a subclass, and an array of another realm, give the built-in class', async () => {
+    const pool = makePool(1);
+    class Odd extends Float64Array {
+      constructor(first: number, second?: number) {
+        if (second === undefined) throw new Error('not to be called');
+        super([first, second]);
+      }
+    }
+    const results = await pool.map(square, new Odd(2, 3));
+    expect(Object.getPrototypeOf(results)).toBe(Float64Array.prototype);
+    expect(Array.from(results)).toEqual([4, 9]);
+    const elsewhere = runInNewContext('new BigInt64Array([1n, 2n])') as BigInt64Array;
+    const bigints = await pool.map((x: bigint) => x + 1n, elsewhere);
+    expect(bigints).toEqual(BigInt64Array.of(2n, 3n));
+    expect(await pool.map(square, runInNewContext('new Int8Array([4])'))).toEqual(Int8Array.of(16));
+  });
 
   test('the items of a Buffer are bytes; the result is a Uint8Array', async () => {
     const pool = makePool(2);
@@ -95,6 +113,14 @@ describe('typed arrays', () => {
       expect(await pool.map(square, Float64Array.of(3))).toEqual(Float64Array.of(9));
     });
   }
+
+  test('a number for a BigInt64Array throws, and the error asks for a bigint', async () => {
+    const pool = makePool(1);
+    const call = (x: bigint) => Number(x) as unknown as bigint;
+    const error = await failure(() => pool.map(call, BigInt64Array.of(1n)));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toContain('a bigint for a BigInt64Array');
+  });
 
   test('an error of an item rejects as ever', async () => {
     const pool = makePool(2);

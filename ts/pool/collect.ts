@@ -1,8 +1,8 @@
 import { expected } from '../internal/describe.js';
 import { tidy } from '../internal/numbers.js';
 import type { Items } from './range-input.js';
-import { isNumberArray } from './range-input.js';
 import type { RangeSink } from './range-job.js';
+import { isNumberArray, isTypedArray, sameKind, type TypedArray } from './typed.js';
 
 /** Gathers the results of a `map` in the order of its items. */
 export class Collector implements RangeSink {
@@ -10,7 +10,7 @@ export class Collector implements RangeSink {
   readonly #reject: (error: unknown) => void;
   readonly #settled: boolean;
   readonly #onSettled: ((failed: number, count: number) => void) | undefined;
-  readonly #out: unknown[] | TypedOut;
+  readonly #out: unknown[] | TypedArray;
   /** Ends the call at its first error, if that is wanted. */
   failFast: ((error: unknown) => void) | undefined;
   #firstError: { index: number; error: unknown } | undefined;
@@ -26,7 +26,7 @@ export class Collector implements RangeSink {
     this.#reject = reject;
     this.#settled = settled;
     this.#onSettled = onSettled;
-    this.#out = settled || !isTyped(items) ? new Array(items.length) : sameKind(items);
+    this.#out = settled || !isTypedArray(items) ? new Array(items.length) : sameKind(items);
   }
 
   numbers(start: number, count: number, numbers: Float64Array, at: number): void {
@@ -94,23 +94,10 @@ export class Collector implements RangeSink {
   }
 }
 
-interface TypedOut extends ArrayLike<unknown> {
-  [index: number]: unknown;
-}
-
-function isTyped(items: unknown): items is TypedOut & ArrayBufferView {
-  return ArrayBuffer.isView(items) && !(items instanceof DataView);
-}
-
-/** An array of the same kind and length, over memory of its own. */
-function sameKind(items: TypedOut & ArrayBufferView): TypedOut {
-  const Kind = Buffer.isBuffer(items) ? Uint8Array : (items.constructor as new (length: number) => TypedOut);
-  return new Kind(items.length);
-}
-
-function wrongKind(out: TypedOut, value: unknown, index: number): TypeError {
+function wrongKind(out: TypedArray, value: unknown, index: number): TypeError {
   const { name } = out.constructor;
-  return new TypeError(expected(`result ${index}`, `a number for a ${name}`, value));
+  const kind = isNumberArray(out) ? 'a number' : 'a bigint';
+  return new TypeError(expected(`result ${index}`, `${kind} for a ${name}`, value));
 }
 
 /** A loop of its own: the compiler learns what it stores. */

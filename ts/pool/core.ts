@@ -15,8 +15,9 @@ import { Attachments, type ToWorker } from './attachments.js';
 import { Backlog } from './backlog.js';
 import { CallJob, flagsOf } from './call-job.js';
 import { Dispatch } from './dispatch.js';
-import type { Engine, EngineEvents, Hold, Running } from './engine.js';
+import type { Engine, EngineEvents, Running } from './engine.js';
 import { FunctionTable } from './function-table.js';
+import { Holds } from './holds.js';
 import { inbox, type Recipient } from './inbox.js';
 import { decodeError, type PreparedInitializer, prepareInitializer } from './initializer.js';
 import type { Job, Waiting } from './job.js';
@@ -76,7 +77,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   readonly #initializer: PreparedInitializer | undefined;
   #drained: Array<() => void> = [];
   #ended: Promise<void> | undefined;
-  readonly #holds = new Set<Hold>();
+  readonly #holds = new Holds();
   readonly #readiness: Readiness;
   readonly #tally = new Tally(this);
   #idleTimer: (() => void) | undefined;
@@ -143,7 +144,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   async ended(): Promise<void> {
-    for (const hold of [...this.#holds]) hold.onJoin();
+    this.#holds.join();
     // Whoever waits for the end keeps Node alive until then.
     inbox.began();
     try {
@@ -168,7 +169,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     const handles = [...this.workers];
     for (const worker of handles) this.workers.kill(worker);
     this.refuseAll(error);
-    for (const hold of [...this.#holds]) hold.onEnd(error());
+    this.#holds.end(error);
     this.agenda.clear();
     inbox.began();
     await Promise.all(handles.map((worker) => worker.exited));
@@ -202,13 +203,10 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void {
-    const hold: Hold = { onEnd, onJoin };
-    this.#holds.add(hold);
-    return () => {
-      if (!this.#holds.delete(hold)) return;
+    return this.#holds.add(onEnd, onJoin, () => {
       this.#maybeDismissAll();
       if (!this.needsWorkers) this.#wakeDrained();
-    };
+    });
   }
 
   #wakeDrained(): void {

@@ -12,12 +12,6 @@ export interface Running {
   refuse(error: unknown): void;
 }
 
-/** A call that comes back for more: what to call when the pool ends, and when somebody waits for its end. */
-export interface Hold {
-  onEnd(error: unknown): void;
-  onJoin(): void;
-}
-
 /** What a pool's methods are made of: tasks in worker threads, or in the calling thread. */
 export interface Engine {
   /** Why new work is refused, if it is. */

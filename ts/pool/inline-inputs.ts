@@ -1,6 +1,7 @@
 import { Message, type Wire } from './inline-wire.js';
 import type { Transferable } from './options.js';
-import { type Items, isNumberArray } from './range-input.js';
+import type { Items } from './range-input.js';
+import { isNumberArray, isShared } from './typed.js';
 
 /** The arguments of a call's tasks, packed when the call was made: what the caller changes later changes nothing. */
 export interface InlineInputs {
@@ -27,7 +28,7 @@ export function inputOf(
 export function inputsOf(wire: Wire, items: Items, star: boolean): InlineInputs {
   const count = items.length;
   // Shared memory is read when the task starts, as workers do.
-  if (!star && isNumberArray(items) && items.buffer instanceof SharedArrayBuffer) {
+  if (!star && isNumberArray(items) && isShared(items)) {
     return { count, moved: false, args: (index) => [items[index]] };
   }
   const packed = Array.from(items, (item, index) => wire.packOne(item, `items[${index}]`));

@@ -4,7 +4,8 @@ import type { AnyFunction } from '../internal/functions/definition.js';
 import { type Interruptible, unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
-import type { Engine, EngineEvents, Hold, Running } from './engine.js';
+import type { Engine, EngineEvents, Running } from './engine.js';
+import { Holds } from './holds.js';
 import { inbox } from './inbox.js';
 import { runUntil } from './inline-block.js';
 import { InlineCall, type InlineSink, sinkOfOne } from './inline-call.js';
@@ -58,7 +59,7 @@ export class InlineEngine implements Engine, Interruptible {
   /** The call that was made last: the one that a `*Sync` method waits for. */
   #newest: InlineCall | undefined;
   #turn: NodeJS.Immediate | undefined;
-  readonly #holds = new Set<Hold>();
+  readonly #holds = new Holds();
   /** Told when nothing is pending. */
   #drained: Array<() => void> = [];
   /** Told when the initializer is done, or the pool has ended. */
@@ -244,11 +245,7 @@ export class InlineEngine implements Engine, Interruptible {
   }
 
   hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void {
-    const hold: Hold = { onEnd, onJoin };
-    this.#holds.add(hold);
-    return () => {
-      if (this.#holds.delete(hold)) this.#endIfDone();
-    };
+    return this.#holds.add(onEnd, onJoin, () => this.#endIfDone());
   }
 
   refuseAll(error: () => Error): void {
@@ -261,7 +258,7 @@ export class InlineEngine implements Engine, Interruptible {
   }
 
   async ended(): Promise<void> {
-    for (const hold of [...this.#holds]) hold.onJoin();
+    this.#holds.join();
     while (this.#alive) {
       if (this.pending > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
       // Whoever reads an iterator may be about to ask for more.
@@ -280,7 +277,7 @@ export class InlineEngine implements Engine, Interruptible {
     this.#alive = false;
     clearImmediate(this.#turn);
     for (const call of [...this.#calls]) call.abort(error());
-    for (const hold of [...this.#holds]) hold.onEnd(error());
+    this.#holds.end(error);
     this.#queue.clear();
     this.agenda.clear();
     unwatchInterrupts(this);

@@ -1,9 +1,10 @@
-import { blockOf } from '../internal/handles.js';
 import { Args, BLOCK_HEADER, PAYLOAD_END, PAYLOAD_START, payloadOf, SLOT_BYTES, UNIT } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { Luggage } from './attachments.js';
 import type { Core } from './core.js';
+import { isNumberArray, isShared } from './typed.js';
+import type { NumberArray } from './types.js';
 
 /** Items of a range, with a length and by index: an array, a typed array, a `range()`. */
 export type Items = ArrayLike<unknown>;
@@ -30,27 +31,11 @@ const PAGE_GROWTH = 8;
 /** What is not paged. */
 const noPages = { pages: 0, table: 0 };
 
-type NumberArray =
-  | Float64Array
-  | Float32Array
-  | Int32Array
-  | Uint32Array
-  | Int16Array
-  | Uint16Array
-  | Int8Array
-  | Uint8Array;
-
-/** Whether `items` is a typed array of numbers (no BigInts). */
-export function isNumberArray(items: unknown): items is NumberArray {
-  if (!ArrayBuffer.isView(items) || items instanceof DataView) return false;
-  return !(items instanceof BigInt64Array || items instanceof BigUint64Array);
-}
-
 /** Encodes `items`; `star`: each is a list of arguments. */
 export function encodeItems(core: Core, items: Items, star: boolean): RangeInput {
   if (!star) {
     if (isNumberArray(items)) {
-      return isShared(items.buffer) ? sharedView(core, items) : column(items.length, items);
+      return isShared(items) ? sharedView(core, items) : column(items.length, items);
     }
     const numbers = numberColumn(items);
     if (numbers !== 0) return { kind: Args.column, block: numbers, ...noPages, view: undefined, luggage: undefined };
@@ -87,11 +72,6 @@ function copyNumbers(items: Items, into: Float64Array, at: number): boolean {
     into[at + i] = item;
   }
   return true;
-}
-
-/** Whether workers can read the buffer in place. */
-function isShared(buffer: ArrayBufferLike): boolean {
-  return buffer instanceof SharedArrayBuffer || blockOf(buffer) !== 0;
 }
 
 function sharedView(core: Core, items: NumberArray): RangeInput {

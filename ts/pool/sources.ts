@@ -2,11 +2,12 @@ import { expected } from '../internal/describe.js';
 import { Range } from '../range.js';
 import type { Source } from './imap.js';
 import type { Items } from './range-input.js';
+import { isTypedArray } from './typed.js';
 
 /** The items as a list, if the source has all of them at hand. */
 export function listOf(source: Source<unknown>): Items | undefined {
   if (Array.isArray(source)) return source;
-  if (ArrayBuffer.isView(source) && !(source instanceof DataView)) return source as unknown as Items;
+  if (isTypedArray(source)) return source;
   if (source instanceof Range) return Array.from(source);
   return undefined;
 }

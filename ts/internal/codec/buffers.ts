@@ -46,6 +46,11 @@ viewClasses.forEach((C, kind) => {
 const nameOf = Reflect.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
   ?.get as () => string | undefined;
 
+/** The class of a view to the engine: `Uint8Array` for a Buffer, and the built-in class of any subclass. */
+export function viewClass(view: ArrayBufferView): ViewClass | undefined {
+  return viewClasses[kindByName.get(nameOf.call(view)) as number];
+}
+
 interface Entry {
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
   /** The bytes that are needed: all of them, as soon as two values look at the buffer. */

@@ -1,3 +1,4 @@
+export { viewClass } from './buffers.js';
 export type { Bytes } from './bytes.js';
 export { type RegisterClassOptions, registerClass } from './classes.js';
 export { Decoder } from './decoder.js';
