@@ -10,6 +10,7 @@
 //! * [`pool`]: injector, deques, stealing, claims, death: the scheduler.
 //! * [`objects`]: what lives as long as anybody can reach it: locks, values, queues.
 //! * [`primitives`]: locks, semaphores, events and their like, over words in the region.
+//! * [`ring`]: queues and pipes: messages in the region, from any producers to any consumers.
 //! * [`definitions`]: what the functions are, published once per pool.
 //! * [`registry`]: contexts and pools by number, for the binding.
 //!
@@ -28,6 +29,7 @@ pub mod range;
 pub mod record;
 pub mod region;
 pub mod registry;
+pub mod ring;
 pub mod sleep;
 pub mod slot;
 pub mod span;

@@ -1,0 +1,10 @@
+mod world;
+
+#[cfg(not(loom))]
+mod behaviour;
+#[cfg(not(loom))]
+mod kills;
+#[cfg(loom)]
+mod models;
+#[cfg(not(loom))]
+mod stress;
