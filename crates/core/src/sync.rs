@@ -32,22 +32,23 @@ pub fn spin_hint() {
     loom::thread::yield_now();
 }
 
-/// The `turn`-th pause of a thread that waits for another one's next few steps: it spins, then lets others run, and
-/// sleeps when the other is not running itself.
+/// The `turn`-th pause of a thread that waits for another one's next few steps: it spins, then lets others run, and then
+/// sleeps in between. True: it has waited for so long that it is worth a look what keeps the other.
 #[cfg(not(loom))]
-pub fn pause(turn: u32) {
+pub fn pause(turn: u32) -> bool {
+    const SPINS: u32 = 128;
+    const TURNS: u32 = 1024;
     match turn {
-        0..PATIENCE => std::hint::spin_loop(),
-        PATIENCE..1024 => std::thread::yield_now(),
+        0..SPINS => spin_hint(),
+        SPINS..TURNS => std::thread::yield_now(),
         _ => std::thread::sleep(std::time::Duration::from_micros(50)),
     }
+    turn >= SPINS
 }
 
 /// Under loom a pause is another thread's turn.
 #[cfg(loom)]
-pub fn pause(_: u32) {
-    loom::thread::yield_now();
+pub fn pause(_: u32) -> bool {
+    spin_hint();
+    true
 }
-
-/// Pauses after which it is worth a look what keeps the other thread.
-pub const PATIENCE: u32 = if cfg!(loom) { 0 } else { 128 };

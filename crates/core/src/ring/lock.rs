@@ -5,7 +5,7 @@
 
 use super::{Caller, Fault, Long, Memory};
 use crate::primitives::Parties;
-use crate::sync::{PATIENCE, pause};
+use crate::sync::pause;
 
 /// Runs `inside` while the caller holds the lock.
 #[inline]
@@ -32,10 +32,10 @@ fn wait<M: Memory, P: Parties>(word: &M::Long, me: &Caller<'_, M, P>) -> Result<
             break;
         }
         let id = owner as u32;
-        if owner != 0 && turn >= PATIENCE && !me.parties.alive(id) && word.get() == owner {
+        // It is still the owner, so it died as that.
+        if pause(turn) && owner != 0 && !me.parties.alive(id) && word.get() == owner {
             return Err(Fault::OwnerDied { id });
         }
-        pause(turn);
     }
     Ok(())
 }

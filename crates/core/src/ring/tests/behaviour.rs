@@ -1,6 +1,7 @@
 //! What a ring does, seen from outside.
 
-use super::world::{MESSAGES, RING, Setup, World};
+use super::world::{MESSAGES, Setup, World};
+use crate::contexts::OBJECTS;
 use crate::ring::{Fault, Got, INLINE, Many, Memory, Message, Put, flag};
 
 const AREA: usize = 64;
@@ -53,7 +54,7 @@ fn blocks_belong_to_the_ring_and_then_to_the_taker() {
     let message = world.block(0, 5);
     let Message::Block { block, bytes } = message else { unreachable!() };
     assert_eq!(ring.put(&world.caller(0), message, false).unwrap(), Put::Done);
-    assert!(world.owned().contains(&(block, RING)));
+    assert!(world.owned().contains(&(block, OBJECTS)));
     let fault = ring.put(&world.caller(0), message, false).unwrap_err();
     assert!(matches!(fault, Fault::NotYours { block: it } if it == block), "it is not the sender's any more");
     assert_eq!((ring.len(), ring.bytes()), (1, 100));

@@ -1,9 +1,10 @@
 //! A region and contexts in which a thread can be cut off before any of its writes, under loom too.
 
 use crate::blocks::{BlockError, Blocks};
-use crate::contexts::OBJECTS;
 use crate::primitives::{GATE_BYTES, Parties, SLOTS, Word32, Word64, slot_of};
-use crate::ring::{Area, Caller, Fault, INLINE, INTENT_WORDS, Intent, Long, Memory, Message, Ring, STATE_BYTES};
+#[cfg(not(loom))]
+use crate::ring::Area;
+use crate::ring::{Caller, Fault, INLINE, INTENT_WORDS, Intent, Long, Memory, Message, Ring, STATE_BYTES};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,7 +19,8 @@ use std::sync::Condvar;
 
 thread_local! {
     /// Writes that the thread does before it is cut off; None: it is not.
-    static LIFE: Cell<Option<u32>> = const { Cell::new(None) };
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's has no such form")]
+    static LIFE: Cell<Option<u32>> = Cell::new(None);
 }
 
 /// What unwinds from a thread that is cut off.
@@ -136,6 +138,7 @@ struct Place {
 /// A region with one ring in it, and some contexts.
 pub struct World {
     words: Vec<(usize, Mortal<AtomicU32>)>,
+    /// In the order of their offsets.
     longs: Vec<(usize, Longs)>,
     /// Owners of chunks and messages, by block.
     owners: Plain<std::collections::BTreeMap<u32, u32>>,
@@ -235,11 +238,13 @@ impl World {
     }
 
     /// The area of a context, of so many words.
+    #[cfg(not(loom))]
     pub fn area(&self, index: usize, words: usize) -> Area {
         Area { at: Self::area_at(index), bytes: words * 8 }
     }
 
     /// Writes messages into the context's area.
+    #[cfg(not(loom))]
     pub fn fill(&self, index: usize, messages: &[(u64, Option<u64>)]) -> Area {
         let flat: Vec<_> = messages.iter().flat_map(|(head, word)| [*head].into_iter().chain(*word)).collect();
         let area = self.area(index, flat.len());
@@ -253,7 +258,7 @@ impl World {
         self.places[index].alive.store(false, Ordering::SeqCst);
     }
 
-    /// Deals with the death of the context at `index`; false: somebody else is at it.
+    /// Deals with the death of the context at `index`; false: somebody else is at it, or it lives again.
     pub fn bury(&self, index: usize) -> bool {
         let _only_one = match self.places[index].sweeping.try_lock() {
             Err(TryLockError::WouldBlock) => return false,
@@ -261,6 +266,9 @@ impl World {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Ok(guard) => guard,
         };
+        if self.alive(Self::id(index)) {
+            return false;
+        }
         let dead = self.caller(index);
         self.ring().sweep(&dead);
         while let Err(Fault::OwnerDied { id }) = self.ring().lose(&dead) {
@@ -274,9 +282,10 @@ impl World {
         true
     }
 
-    /// The context at `index` is attached again, as if it were another one.
+    /// The context at `index`, which was buried, is attached again, as if it were another one.
     #[cfg(not(loom))]
     pub fn revive(&self, index: usize) {
+        let _nobody_buries = self.places[index].sweeping.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.places[index].alive.store(true, Ordering::SeqCst);
     }
 
@@ -347,8 +356,7 @@ impl Memory for World {
     }
 
     fn longs(&self, at: usize, count: usize) -> Option<&[Self::Long]> {
-        let found = |(begin, longs): &&(usize, Longs)| *begin <= at && at < begin + longs.len() * 8;
-        let (begin, longs) = self.longs.iter().find(found)?;
+        let (begin, longs) = &self.longs[self.longs.partition_point(|(begin, _)| *begin <= at).checked_sub(1)?];
         longs.get((at - begin) / 8..)?.get(..count)
     }
 
@@ -371,6 +379,3 @@ impl Memory for World {
         self.hand_over(block, owner, 0)
     }
 }
-
-/// The object's own owner, for a look at who owns what.
-pub const RING: u32 = OBJECTS;
