@@ -162,13 +162,13 @@ impl<'a, M: Memory> Ring<'a, M> {
         self.max_items != 0 || self.max_bytes != 0
     }
 
-    /// Tells up to `count` that wait at `gate`, the next first.
+    /// Tells up to `count` that wait at `gate`, the next first. The dead are passed over.
     fn ring<P: Parties>(&self, gate: &Gate<'a, M::Word, M::Long>, parties: &P, count: u64) {
-        for _ in 0..count {
-            match next(gate) {
-                Some(slot) => parties.ring(slot),
-                None => return,
-            }
+        let mut left = count;
+        while left > 0
+            && let Some(slot) = next(gate)
+        {
+            left -= u64::from(parties.ring(slot));
         }
     }
 

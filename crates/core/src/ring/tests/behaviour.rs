@@ -183,6 +183,17 @@ fn one_waiter_is_rung_per_message_and_none_without_need() {
 }
 
 #[test]
+fn the_dead_take_no_ring_that_is_meant_for_others() {
+    let world = world(Setup::default());
+    for index in [1, 2] {
+        assert_eq!(world.ring().get(&world.caller(index), World::area_at(index), true).unwrap(), Got::Empty);
+    }
+    world.died(1);
+    put_all(&world, [1]);
+    assert_eq!(world.rings(2), 1);
+}
+
+#[test]
 fn who_stops_waiting_passes_on_its_ring() {
     let world = world(Setup { max_items: 1, ..Setup::default() });
     let ring = world.ring();

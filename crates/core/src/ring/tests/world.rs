@@ -278,7 +278,9 @@ impl World {
         for owner in self.owners.lock().unwrap().values_mut().filter(|owner| **owner == dead.id) {
             *owner = 0;
         }
-        (0..self.places.len()).for_each(|slot| Parties::ring(self, slot));
+        for slot in 0..self.places.len() {
+            Parties::ring(self, slot);
+        }
         true
     }
 
@@ -339,10 +341,12 @@ impl Parties for World {
         self.places[slot_of(id)].alive.load(Ordering::SeqCst)
     }
 
-    fn ring(&self, slot: usize) {
+    fn ring(&self, slot: usize) -> bool {
         step();
-        *self.places[slot].bell.lock().unwrap() += 1;
-        self.places[slot].rung.notify_all();
+        let place = &self.places[slot];
+        *place.bell.lock().unwrap() += 1;
+        place.rung.notify_all();
+        place.alive.load(Ordering::SeqCst)
     }
 }
 
