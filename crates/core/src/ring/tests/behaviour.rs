@@ -3,6 +3,7 @@
 use super::world::{MESSAGES, Setup, World};
 use crate::contexts::OBJECTS;
 use crate::ring::{Fault, Got, INLINE, Many, Memory, Message, Put, flag};
+use crate::sync::Ordering;
 
 const AREA: usize = 64;
 
@@ -105,11 +106,8 @@ fn many_are_put_and_taken_at_once() {
     let mut all = Vec::new();
     for (max, words, expected) in [(5, 64, 5), (100, 8, 4), (100, 64, 3)] {
         assert_eq!(ring.get_many(&world.caller(1), max, world.area(1, words), false).unwrap(), Many::Some(expected));
-        let mut words = world
-            .longs(World::area_at(1), words)
-            .unwrap()
-            .iter()
-            .map(|word| word.0.load(std::sync::atomic::Ordering::Relaxed));
+        let mut words =
+            world.longs(World::area_at(1), words).unwrap().iter().map(|word| word.0.load(Ordering::Relaxed));
         for _ in 0..expected {
             let head = words.next().unwrap();
             all.push((head, (head >> 32 == 0).then(|| words.next().unwrap())));
