@@ -278,19 +278,14 @@ mod tests {
 mod models {
     use super::both::{acquire, give, try_acquire};
     use super::*;
-    use crate::primitives::testing::{Room, first, id};
+    use crate::primitives::testing::{Room, first, id, thread};
     use loom::sync::Arc;
-    use loom::thread::{JoinHandle, spawn, yield_now};
+    use loom::thread::yield_now;
     use std::mem::replace;
 
     const A: u32 = first(0);
     const B: u32 = first(1);
     const C: u32 = first(2);
-
-    fn thread<T: 'static>(room: &Arc<Room>, run: impl FnOnce(&Room) -> T + 'static) -> JoinHandle<T> {
-        let room = room.clone();
-        spawn(move || run(&room))
-    }
 
     #[test]
     fn everybody_gets_it_and_never_two() {

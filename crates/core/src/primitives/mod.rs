@@ -7,8 +7,10 @@
 //! The algorithms know neither the region nor the contexts' table. They are given words ([`Word32`], [`Word64`]) and
 //! [`Parties`], so that a model drives the very same code.
 
+pub mod event;
 mod gate;
 pub mod lock;
+pub mod semaphore;
 #[cfg(test)]
 mod testing;
 mod words;

@@ -89,6 +89,16 @@ impl Parties for Room {
     }
 }
 
+/// A thread of a model, in the room.
+#[cfg(loom)]
+pub fn thread<T: 'static>(
+    room: &loom::sync::Arc<Room>,
+    run: impl FnOnce(&Room) -> T + 'static,
+) -> loom::thread::JoinHandle<T> {
+    let room = room.clone();
+    loom::thread::spawn(move || run(&room))
+}
+
 #[cfg(not(loom))]
 mod bell {
     use crate::sync::{AtomicU32, Ordering};
