@@ -187,9 +187,14 @@ impl Context {
         self.wait_until(spin, timeout, || !self.inbox.is_empty())
     }
 
-    /// As [`Self::wait`], and ends too when the bell is not `seen` any more: then true.
+    /// As [`Self::wait`], and ends too when the bell is not `seen` any more: then true. No [`Self::drain`] needs to follow:
+    /// if there are records by then, the event loop is woken.
     pub fn sleep(&self, seen: u32, spin: Duration, timeout: Duration) -> bool {
-        self.wait_until(spin, timeout, || !self.inbox.is_empty() || self.seat.bell() != seen)
+        let rung = self.wait_until(spin, timeout, || !self.inbox.is_empty() || self.seat.bell() != seen);
+        if self.doorbell.empty(|| usize::from(!self.inbox.is_empty())) > 0 {
+            self.resume_later();
+        }
+        rung
     }
 
     fn wait_until(&self, spin: Duration, timeout: Duration, ready: impl Fn() -> bool) -> bool {
@@ -264,6 +269,22 @@ mod tests {
         context.drain(1, |_, _| {});
         context.send(record(12));
         assert_eq!(wakes.load(Ordering::SeqCst), 3);
+    }
+
+    #[test]
+    fn who_slept_is_woken_for_records_again() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let context = context(wakes.clone());
+        let count = || wakes.load(Ordering::SeqCst);
+        assert!(!context.sleep(context.bell(), Duration::ZERO, Duration::from_micros(10)));
+        context.send(record(1));
+        assert_eq!(count(), 1, "the sleep left the doorbell as it was");
+        context.drain(8, |_, _| {});
+        std::thread::scope(|s| {
+            s.spawn(|| context.send(record(2)));
+            while !context.sleep(context.bell(), Duration::ZERO, Duration::from_secs(3600)) {}
+        });
+        assert_eq!(count(), 2, "it was rung, and has not drained");
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub fn bell() -> Result<u32> {
 }
 
 /// Blocks until the bell is not `seen` any more or there is a record: spins, then sleeps, `timeout_us` at most; a signal
-/// ends the sleep. `drain` must follow. Answers how many Ctrl+Cs were counted so far.
+/// ends the sleep. Answers how many Ctrl+Cs were counted so far.
 #[napi(catch_unwind)]
 pub fn sleep(seen: u32, spin_us: u32, timeout_us: u32) -> Result<u32> {
     let context = with(|environment| Ok(environment.context.clone()))?;
