@@ -1,5 +1,6 @@
 // Builds the addon, the bundles of the package and of its workers, and the TypeScript modules, each if its sources have changed.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { cargo, library } from './lib/cargo.mjs';
 import { fingerprint, stamp, stamped } from './lib/fingerprint.mjs';
@@ -56,10 +57,22 @@ const steps = [
   },
 ];
 
-/** Leaves the shared objects' classes to their own bundle. */
+/**
+ * Leaves the shared objects' classes to their own bundle. It is required: to import a CommonJS file takes Node some
+ * milliseconds, most of them to find out by itself what the file exports.
+ */
 const sharedIsApart = {
   name: 'shared is apart',
-  setup: (build) => build.onResolve({ filter: /\/shared\.js$/ }, () => ({ path: './shared.cjs', external: true })),
+  setup(build) {
+    build.onResolve({ filter: /\/shared\.js$/ }, () => ({ path: 'shared', namespace: 'apart' }));
+    build.onLoad({ filter: /^shared$/, namespace: 'apart' }, () => {
+      const require = createRequire(join(root, 'dist', 'bundle', 'index.js'));
+      const names = Object.keys(require('./shared.cjs')).join(', ');
+      const contents = `import { createRequire } from 'node:module';
+        export const { ${names} } = createRequire(import.meta.url)('./shared.cjs');`;
+      return { contents, resolveDir: root };
+    });
+  },
 };
 
 /** Bundles TypeScript for Node, without the packages that manycore depends on. */

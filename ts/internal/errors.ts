@@ -5,18 +5,12 @@
  * by another copy of the package, or rebuilt after it crossed a thread, is still recognised.
  */
 
+import { BRAND, isBranded } from './brand.js';
+
 /** What every error class takes beside its message. */
 export interface ErrorDetails {
   /** The error that led to this one. */
   cause?: unknown;
-}
-
-/** On the prototype of every error class: the name of the class. */
-const BRAND: unique symbol = Symbol.for('manycore.error') as never;
-
-/** Whether `prototype` is that of the error class `name`, in any copy of the package. */
-export function isBranded(name: string, prototype: object): boolean {
-  return Object.hasOwn(prototype, BRAND) && (prototype as { [BRAND]: unknown })[BRAND] === name;
 }
 
 /** `WorkerLostError` → `ERR_MANYCORE_WORKER_LOST`. */

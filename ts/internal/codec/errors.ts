@@ -1,4 +1,5 @@
-import { errorClasses, isBranded } from '../errors.js';
+import { isBranded } from '../brand.js';
+import { errorClasses } from '../errors.js';
 import { type Class, registeredClass, registeredName } from './classes.js';
 import type { Decoder } from './decoder.js';
 import type { Encoder } from './encoder.js';

@@ -9,7 +9,7 @@ import { analyse, type Reference } from './scope.js';
 const MAX_PARSED = 256 * 1024;
 
 /** A name that is written with escapes, or one behind `function` and a comment. */
-const HIDDEN_NAME = /\\u(00[2-7]|\{0*[2-7][\da-f]\})|\bfunction\s*\*?\s*\//i;
+const HIDDEN_NAME = /\\u(00[2-7]|\{0*[2-7][\da-fA-F]\})|\bfunction\s*\*?\s*\//;
 
 /** The URL of the file that called into this package; empty if no file did (`node -e`, the REPL). */
 export function callerFile(): string {
@@ -88,7 +88,7 @@ export class Place {
       const before = text.slice(Math.max(0, at - 12), at);
       const after = text.slice(at + name.length, at + name.length + 2);
       if (/[\w$]$/.test(before) || /^[\w$]/.test(after)) continue; // part of another name
-      if (/^\.[a-z_$]/i.test(after) || /(^|[^.])\.$/.test(before)) continue;
+      if (/^\.[A-Za-z_$]/.test(after) || /(^|[^.])\.$/.test(before)) continue;
       if (/(\b(new|typeof|instanceof)|[!=]==?) $/.test(before)) continue;
       if (after[0] === '(' && /([^\w$\s*/]|\b(return|await))\s*$/.test(before)) continue;
       return true;

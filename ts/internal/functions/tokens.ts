@@ -13,10 +13,12 @@ export interface Token {
   partner: number;
 }
 
+// None of these ignores case: the tables for that take longer to make than all the rest.
 const SPACE = /(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*.*?\*\/)*/sy;
 const WORD = /[A-Za-z_$][\w$]*/y;
 /** Without the octal numbers of old. */
-const NUMBER = /(?:0[xob][\da-f_]+|(?!0[\d_])(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[+-]?[\d_]+)?)n?(?![\w$\\])/iy;
+const NUMBER =
+  /(?:0[xobXOB][\da-fA-F_]+|(?!0[\d_])(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?[\d_]+)?)n?(?![\w$\\])/y;
 /** Without escapes by octal number, which strict code does not have. */
 const STRING = /'(?:[^'\\]|\\[^\d])*'|"(?:[^"\\]|\\[^\d])*"/y;
 const TEMPLATE = /(?:[^`\\$]|\\.|\$(?!\{))*(?:`|\$\{)/sy;
