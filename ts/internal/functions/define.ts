@@ -145,9 +145,21 @@ interface Parsed {
   readonly method: boolean;
 }
 
-/** Only sloppy plain functions have these properties. Of arrows and methods it cannot be known: strict is the rule. */
+/** Reads `caller` of a sloppy plain function, and throws for any other; before V8 14 it throws for every function. */
+const callerOf = Reflect.getOwnPropertyDescriptor(Function.prototype, 'caller')?.get;
+
+/** Of plain functions `caller` tells. Of arrows and methods it cannot be known: strict is the rule. */
 function isSloppy(fn: AnyFunction): boolean {
-  return Object.hasOwn(fn, 'caller') && Object.hasOwn(fn, 'arguments');
+  // Before V8 14 (Node 24 and earlier) these are properties of each sloppy plain function.
+  if (Object.hasOwn(fn, 'caller') && Object.hasOwn(fn, 'arguments')) return true;
+  // Arrows, methods and async functions have no `prototype`: no need to try them.
+  if (callerOf === undefined || !Object.hasOwn(fn, 'prototype')) return false;
+  try {
+    callerOf.call(fn);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function parse(fn: AnyFunction, text: string): Parsed {
