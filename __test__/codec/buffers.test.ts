@@ -1,3 +1,4 @@
+import * as threads from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { SerializationError } from '../../ts/internal/errors.js';
 import { Pair } from './setup.js';
@@ -62,6 +63,15 @@ describe('buffers and views', () => {
     const message = pair.bytesOf([first, second]);
     expect(message.u8.length).toBeLessThan(200);
     expect(pair.one([first, second])).toStrictEqual([first, second]);
+  });
+
+  test('Buffers of one large buffer share it, though it is as large as a slab', () => {
+    const large = Buffer.alloc(Buffer.poolSize, 7);
+    const [a, b] = pair.one([large.subarray(0, 20), large.subarray(10, 30)]) as [Buffer, Buffer];
+    expect([a, b]).toStrictEqual([Buffer.alloc(20, 7), Buffer.alloc(20, 7)]);
+    a.fill(1);
+    // Node 20 cannot say what is a slab: there the size decides, and each is sent alone.
+    expect(b[0]).toBe('isMarkedAsUntransferable' in threads ? 1 : 7);
   });
 
   test('a lone view of a larger buffer takes only its bytes along', () => {

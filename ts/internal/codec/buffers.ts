@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import * as threads from 'node:worker_threads';
 import { blockOf, openBuffer } from '../handles.js';
 import type { Decoder } from './decoder.js';
 import type { Encoder } from './encoder.js';
@@ -19,6 +20,10 @@ const TRACKING = 0x80;
 const BUFFER_KIND = 13;
 /** Buffers up to this size are copied into Node's pool, as Node itself does: an ArrayBuffer costs more than its bytes. */
 const POOLED = 2048;
+/** What a slab may have beyond `Buffer.poolSize`: since Node 26 its start is aligned. More than any alignment takes. */
+const SLAB_PADDING = 4096;
+/** Node marks its slabs. Whether something is marked can be asked since Node 21. */
+const { isMarkedAsUntransferable } = threads as { isMarkedAsUntransferable?: (object: object) => boolean };
 
 type ViewClass = new (buffer: ArrayBuffer, offset?: number, length?: number) => ArrayBufferView;
 
@@ -116,7 +121,7 @@ export class BufferList {
     const isBuffer = Buffer.isBuffer(view);
     const kind = isBuffer ? BUFFER_KIND : kindOfView(view);
     // Small Buffers lie together in one slab of Node's: that they share it means nothing.
-    const slab = isBuffer && buffer.byteLength === Buffer.poolSize && byteLength < buffer.byteLength;
+    const slab = isBuffer && byteLength < buffer.byteLength && isSlab(buffer);
     const index = slab
       ? this.#push(out, buffer, byteOffset, byteOffset + byteLength)
       : this.#add(out, buffer, byteOffset, byteOffset + byteLength, false);
@@ -186,6 +191,13 @@ export class BufferList {
     out.reserve(0);
     out.float64(table);
   }
+}
+
+/** Whether Node cuts small Buffers out of this one. */
+function isSlab(buffer: ArrayBuffer | SharedArrayBuffer): boolean {
+  const padding = buffer.byteLength - Buffer.poolSize;
+  if (isMarkedAsUntransferable === undefined) return padding === 0;
+  return padding >= 0 && padding <= SLAB_PADDING && isMarkedAsUntransferable(buffer);
 }
 
 function kindOfView(view: ArrayBufferView): number {
