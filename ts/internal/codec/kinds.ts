@@ -130,8 +130,9 @@ export function describeKind(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (types.isProxy(value)) return 'a Proxy';
   let name = safely(() => value.constructor?.name);
-  // Objects of the engine often have no constructor of their own.
-  if (!name || name === 'Object') name = safely(() => Object.prototype.toString.call(value).slice(8, -1)) ?? 'Object';
+  // Objects of the engine often have no constructor of their own: they inherit Object or, since Node 22, Iterator.
+  if (!name || name === 'Object' || name === 'Iterator')
+    name = safely(() => Object.prototype.toString.call(value).slice(8, -1)) ?? 'Object';
   if (name === 'Object') return 'an object';
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }
