@@ -54,14 +54,10 @@ export class Attachments {
   /** The codec's hook. */
   attach(value: object): number {
     if (this.#transfer.includes(value as Transferable)) return this.#pack(value);
-    if (value instanceof MessagePort) {
-      throw new SerializationError('a MessagePort can only be moved: list it in `transfer`');
-    }
-    this.#held.push(value);
     const known = this.#ids.get(value);
+    if (known === undefined) checkCloneable(value);
+    this.#held.push(value);
     if (known !== undefined) return known;
-    // Throws for what cannot be cloned, before any worker would.
-    if (!(value instanceof SharedArrayBuffer) && !(value instanceof WasmModule)) structuredClone(value);
     const id = this.#next++;
     this.#ids.set(value, id);
     this.#shared.set(id, new WeakRef(value));
@@ -107,6 +103,15 @@ export class Attachments {
       if (value !== undefined) yield { share: id, value };
     }
   }
+}
+
+/** Throws for what can be attached only to be moved (a MessagePort, a stream), before `postMessage` would. */
+export function checkCloneable(value: object): void {
+  if (value instanceof SharedArrayBuffer || value instanceof WasmModule) return;
+  if (value instanceof MessagePort) {
+    throw new SerializationError('a MessagePort can only be moved: list it in `transfer`');
+  }
+  structuredClone(value);
 }
 
 /** Packs values into a port: they are moved at once, whoever will read them. */

@@ -4,7 +4,7 @@ import { define } from '../internal/functions/define.js';
 import type { AnyFunction, Definition } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
 import { asTransfer } from '../transfer.js';
-import { parcelOf, unpack } from './attachments.js';
+import { checkCloneable, parcelOf, unpack } from './attachments.js';
 import type { Transferable } from './options.js';
 
 // TypeScript declares WebAssembly among a browser's types only.
@@ -35,6 +35,8 @@ interface Draft {
   readonly shared: Array<[number, object]>;
   /** Things that are cloned or moved by `postMessage`. */
   readonly packed: Array<[number, unknown]>;
+  /** Those of them that are moved. */
+  readonly transfer: readonly Transferable[];
 }
 
 /**
@@ -44,7 +46,7 @@ interface Draft {
 export class Wire implements Hooks {
   readonly #encoder = new Encoder(this);
   readonly #decoder = new Decoder(this);
-  #draft: Draft = { shared: [], packed: [] };
+  #draft: Draft = { shared: [], packed: [], transfer: [] };
   #attached: ReadonlyMap<number, unknown> = new Map();
   #nextId = 1;
 
@@ -88,8 +90,9 @@ export class Wire implements Hooks {
   }
 
   attach(value: object): number {
+    const { shared, packed, transfer } = this.#draft;
+    if (!transfer.includes(value as Transferable)) checkCloneable(value);
     const id = this.#nextId++;
-    const { shared, packed } = this.#draft;
     if (value instanceof SharedArrayBuffer || value instanceof WasmModule) shared.push([id, value]);
     else packed.push([id, value]);
     return id;
@@ -114,7 +117,7 @@ export class Wire implements Hooks {
   ): Message {
     // A getter of the user's may write another message meanwhile.
     const [outer, outerLabel] = [this.#draft, this.#encoder.label];
-    const draft: Draft = { shared: [], packed: [] };
+    const draft: Draft = { shared: [], packed: [], transfer: transfer ?? [] };
     this.#draft = draft;
     this.#encoder.label = label;
     try {

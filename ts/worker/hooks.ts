@@ -4,8 +4,10 @@ import type * as functions from '../internal/functions/define.js';
 import { type AnyFunction, type Definition, definitions } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
 import { requireBundle } from '../internal/here.js';
-import { parcelOf, type ToWorker, unpack } from '../pool/attachments.js';
+import { checkCloneable, parcelOf, type ToWorker, unpack } from '../pool/attachments.js';
 import type { Transferable } from '../pool/options.js';
+
+const NOTHING: readonly Transferable[] = [];
 
 /** The worker's side of what travels beside the bytes: see `Attachments` for the owner's. */
 export class WorkerAttachments implements Hooks {
@@ -18,6 +20,8 @@ export class WorkerAttachments implements Hooks {
   readonly #wanting = new Map<number, (parcel: MessagePort | undefined) => void>();
   #next = 0;
   #packed: Array<[number, unknown]> = [];
+  /** What the message in the making moves. */
+  #transfer = NOTHING;
 
   constructor(port: MessagePort, seat: number) {
     this.#port = port;
@@ -26,6 +30,7 @@ export class WorkerAttachments implements Hooks {
   }
 
   attach(value: object): number {
+    if (!this.#transfer.includes(value as Transferable)) checkCloneable(value);
     const id = this.#id();
     this.#packed.push([id, value]);
     return id;
@@ -62,8 +67,10 @@ export class WorkerAttachments implements Hooks {
     return load(definition);
   }
 
-  /** Ids for array buffers that a result moves. */
-  moved(list: readonly Transferable[]): Map<ArrayBuffer, number> {
+  /** Ids for array buffers that the message in the making moves. */
+  moved(list: readonly Transferable[]): Map<ArrayBuffer, number> | undefined {
+    this.#transfer = list;
+    if (list.length === 0) return undefined;
     const ids = new Map<ArrayBuffer, number>();
     for (const item of list) {
       if (!(item instanceof ArrayBuffer) || ids.has(item)) continue;
@@ -73,18 +80,20 @@ export class WorkerAttachments implements Hooks {
     return ids;
   }
 
-  /** Sends what the last message has attached, before the message itself. */
-  send(transfer: readonly Transferable[] | undefined): void {
-    if (this.#packed.length === 0) return;
+  /** Sends what the message in the making has attached, before the message itself. Throws what `postMessage` throws. */
+  send(): void {
     const packed = this.#packed;
-    this.#packed = [];
+    const transfer = this.#transfer;
+    this.discard();
+    if (packed.length === 0) return;
     const parcel = parcelOf(packed, transfer);
     this.#port.postMessage({ parcel }, [parcel]);
   }
 
-  /** Forgets what was attached to a message that could not be encoded. */
+  /** Forgets the message in the making: it could not be encoded. */
   discard(): void {
-    this.#packed = [];
+    if (this.#packed.length > 0) this.#packed = [];
+    this.#transfer = NOTHING;
   }
 
   message(message: ToWorker): void {

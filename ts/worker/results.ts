@@ -12,8 +12,7 @@ import {
   Slot,
 } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
-import type { Transferable } from '../pool/options.js';
-import { asTransfer } from '../transfer.js';
+import { asTransfer, type Transfer } from '../transfer.js';
 import type { WorkerAttachments } from './hooks.js';
 
 /** Puts results where the owner finds them. */
@@ -93,15 +92,15 @@ export class Results {
     const from = keep ? 0 : slot * SLOT_BYTES + PAYLOAD_START;
     const until = keep ? 0 : slot * SLOT_BYTES + PAYLOAD_END;
     const marked = asTransfer(value);
-    const moved = marked === undefined ? undefined : this.#attachments.moved(marked.list);
     let end: number;
     try {
+      const moved = marked === undefined ? undefined : this.#attachments.moved(marked.list);
       end = this.#encoder.encodeOne(memory, from, until, marked === undefined ? value : marked.value, moved);
     } catch (error) {
       this.#attachments.discard();
       throw error;
     }
-    this.#attachments.send(marked?.list);
+    this.#attachments.send();
     const { u32 } = memory;
     if (end >= 0) {
       u32[at + Slot.resultBytes] = end - from;
@@ -114,24 +113,38 @@ export class Results {
     memory.u32[at + Slot.resultTag] = tag;
   }
 
+  /** Writes one message with all results: the encoder has it. What cannot be sent is in it as an error. */
   #page(results: unknown[]): number {
-    const list = unmark(results);
+    const marks = unmark(results);
     try {
-      const moved = list === undefined ? undefined : this.#attachments.moved(list);
-      this.#encoder.encode(memory, 0, 0, results, 0, results.length, true, moved);
+      return this.#together(results, marks);
     } catch {
       this.#attachments.discard();
-      const sendable = results.map((value) => this.#sendable(value));
-      this.#encoder.encode(memory, 0, 0, sendable, 0, sendable.length, true);
     }
-    this.#attachments.send(list);
+    const sendable = results.map((value, i) => this.#sendable(value, marks?.[i]));
+    const left = marks?.map((marked, i) => (sendable[i] instanceof Thrown ? undefined : marked));
+    try {
+      return this.#together(sendable, left);
+    } catch (error) {
+      this.#attachments.discard();
+      // All that is to be moved goes in one parcel, and the parcel was refused.
+      const copied = sendable.map((value, i) => (left?.[i] === undefined ? value : new Thrown(error)));
+      return this.#together(copied, undefined);
+    }
+  }
+
+  #together(values: readonly unknown[], marks: Marks | undefined): number {
+    const moved = marks && this.#attachments.moved(marks.flatMap((marked) => marked?.list ?? []));
+    this.#encoder.encode(memory, 0, 0, values, 0, values.length, true, moved);
+    this.#attachments.send();
     return this.#encoder.length;
   }
 
   /** The value, or the error that says why it cannot be sent. */
-  #sendable(value: unknown): unknown {
+  #sendable(value: unknown, marked: Transfer<unknown> | undefined): unknown {
     try {
-      this.#encoder.encode(memory, 0, 0, [value], 0, 1, true);
+      const moved = this.#attachments.moved(marked?.list ?? []);
+      this.#encoder.encode(memory, 0, 0, [value], 0, 1, true, moved);
       return value;
     } catch (error) {
       return new Thrown(error);
@@ -141,17 +154,20 @@ export class Results {
   }
 }
 
-/** Puts the values in the place of the marks that `transfer` made. @returns what is to be moved, if anything */
-function unmark(results: unknown[]): Transferable[] | undefined {
-  let list: Transferable[] | undefined;
+/** By the place of the result. */
+type Marks = Array<Transfer<unknown> | undefined>;
+
+/** Puts the values in the place of the marks that `transfer` made. @returns the marks, if there are any */
+function unmark(results: unknown[]): Marks | undefined {
+  let marks: Marks | undefined;
   for (let i = 0; i < results.length; i++) {
     const marked = asTransfer(results[i]);
     if (marked === undefined) continue;
     results[i] = marked.value;
-    list ??= [];
-    list.push(...marked.list);
+    marks ??= new Array(results.length);
+    marks[i] = marked;
   }
-  return list;
+  return marks;
 }
 
 /** Where the column for the results of the range in `slot` begins, in doubles. Makes sure that `end` of them are in reach. */
