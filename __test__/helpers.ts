@@ -167,8 +167,9 @@ export interface Finished {
   stderr: string;
 }
 
-/** A script of `fixtures/scripts/` in a Node process of its own. */
-export interface Script {
+/** A program in a process of its own. */
+export interface Program {
+  readonly pid: number;
   /** Sends a signal to this process. */
   signal(name: NodeJS.Signals): void;
   /** Writes to its standard input. */
@@ -179,11 +180,9 @@ export interface Script {
   readonly finished: Promise<Finished>;
 }
 
-/** Starts a script; it is killed if it still runs when the test ends. */
-export function startScript(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Script {
-  const child = spawn(process.execPath, [fileURLToPath(fixture(`scripts/${name}`)), ...args], {
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
-  });
+/** Starts a program; it is killed if it still runs when the test ends. */
+export function startProgram(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Program {
+  const child = spawn(file, args, { env });
   let stdout = '';
   let stderr = '';
   let ended = false;
@@ -205,6 +204,7 @@ export function startScript(name: string, args: readonly string[] = [], env: Nod
     if (!ended) child.kill('SIGKILL');
   });
   return {
+    pid: child.pid ?? 0,
     finished,
     signal: (signal) => void child.kill(signal),
     write: (text) => void child.stdin.write(text),
@@ -214,6 +214,14 @@ export function startScript(name: string, args: readonly string[] = [], env: Nod
     },
   };
 }
+
+/** Starts a script of `fixtures/scripts/` in a Node process of its own. */
+export const startScript = (name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Program =>
+  startProgram(process.execPath, [fileURLToPath(fixture(`scripts/${name}`)), ...args], {
+    ...process.env,
+    NODE_OPTIONS: '',
+    ...env,
+  });
 
 /** Runs a script to its end. */
 export const runScript = (name: string, args?: readonly string[], env?: NodeJS.ProcessEnv): Promise<Finished> =>

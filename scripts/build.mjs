@@ -35,14 +35,17 @@ const steps = [
       // Nobody sees the names in a worker's program, which is read in every worker: they are shortened there.
       const worker = { entryPoints: ['ts/worker/main.ts'], outfile: this.output, minify: true };
       await bundle({ ...worker, format: 'cjs', logOverride });
-      // One folder deep, as the modules are that look for files beside them. The classes of shared objects are in a file of
-      // their own: a worker has one copy of them, whoever asks for it first.
+      // One folder deep, as the modules are that look for files beside them. What the entries have in common is in files
+      // whose names change with their contents: those of before must not pile up.
+      rmSync(join(root, 'dist', 'bundle'), { recursive: true, force: true });
+      // The classes of shared objects are in a file of their own: a worker has one copy of them, whoever asks for it first.
       const shared = { entryPoints: ['ts/shared.ts'], outfile: 'dist/bundle/shared.cjs', format: 'cjs', logOverride };
       await bundle({ ...shared, ...small });
       // What a worker needs to send a function. Few of them do.
       const define = { entryPoints: ['ts/internal/functions/define.ts'], outfile: 'dist/bundle/define.cjs' };
       await bundle({ ...define, format: 'cjs', logOverride, ...small });
-      const entries = { entryPoints: ['ts/index.ts'], outdir: 'dist/bundle', format: 'esm', splitting: true };
+      const entryPoints = { index: 'ts/index.ts', 'shared-memory': 'ts/shared-memory/index.ts' };
+      const entries = { entryPoints, outdir: 'dist/bundle', format: 'esm', splitting: true };
       await bundle({ ...entries, plugins: [sharedIsApart], ...small });
     },
   },

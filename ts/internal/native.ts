@@ -1,4 +1,10 @@
-/** The addon's functions: what `crates/node` exports. Numbers only; see there for what each does. */
+/** A mapped block of named shared memory. */
+export interface NamedBlock {
+  readonly id: number;
+  readonly buffer: ArrayBuffer;
+}
+
+/** The addon's functions: what `crates/node` exports. See there for what each does. */
 export interface Native {
   attach(wake: () => void): number;
   window(): ArrayBuffer;
@@ -45,6 +51,11 @@ export interface Native {
   publishPart(lane: number, count: number): void;
   report(lane: number, block: number, bytes: number): void;
   writeLines(fd: number, bytes: Uint8Array): void;
+  prepareTracker(file: string, args: string[], environment: string[]): void;
+  createNamed(name: string, bytes: number): NamedBlock;
+  attachNamed(name: string, track: boolean): NamedBlock;
+  closeNamed(id: number, buffer: ArrayBuffer): void;
+  unlinkNamed(name: string): void;
 }
 
 /** The addon, once {@link useNative} was called by this copy of the package. */

@@ -13,6 +13,8 @@
 //! * [`ring`]: queues and pipes: messages in the region, from any producers to any consumers.
 //! * [`definitions`]: what the functions are, published once per pool.
 //! * [`registry`]: contexts and pools by number, for the binding.
+//! * [`tracker`]: the process that removes named blocks when their maker was killed.
+//! * `named`: the named blocks of a process, made, attached and unlinked so that its tracker knows. Not interpreted.
 //!
 //! The protocols, with the reasons why no wake-up is lost and every index runs exactly once, are in
 //! `docs/protocol.md`; every shared byte is in `docs/layout.md`.
@@ -22,6 +24,8 @@ pub mod clock;
 pub mod context;
 pub mod contexts;
 pub mod definitions;
+#[cfg(not(miri))]
+pub mod named;
 pub mod objects;
 pub mod pool;
 pub mod primitives;
@@ -35,3 +39,4 @@ pub mod slot;
 pub mod span;
 pub mod stats;
 pub mod sync;
+pub mod tracker;

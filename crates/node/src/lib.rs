@@ -7,6 +7,7 @@
 mod buffers;
 mod environment;
 mod memory;
+mod named;
 mod objects;
 mod owner;
 mod primitives;

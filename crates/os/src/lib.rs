@@ -2,8 +2,9 @@
 //!
 //! One file per system: [`Mapping`] (reserved address space that is committed piece by piece), [`futex`] (wait on
 //! and wake a 32-bit word that may lie in memory shared with other processes) and [`write_all`] (bytes to a file
-//! descriptor as a whole). Nothing here knows what the memory or the words mean. `interrupt` counts Ctrl+Cs, and
-//! `symbol` finds functions of the program around.
+//! descriptor as a whole). Nothing here knows what the memory or the words mean. `interrupt` counts Ctrl+Cs, `named`
+//! has shared memory with a name, `helper` starts a process that outlives this one, and `symbol` finds functions of the
+//! program around.
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
@@ -19,6 +20,12 @@ pub mod interrupt;
 mod symbols;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub use symbols::symbol;
+
+/// Not interpreted: miri knows no shared memory objects and starts no processes.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod helper;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod named;
 
 #[cfg(miri)]
 mod interpreted;
