@@ -58,6 +58,21 @@ test("the README's example runs from the installed package", async () => {
   expect(await run('node', ['example.js'], application, env)).toBe(expected);
 });
 
+test('the entry for shared memory runs from the installed package, and its tracker with it', async () => {
+  const script = `
+    import { SharedMemory } from 'manycore/shared-memory';
+    const shm = SharedMemory.create({ size: 10 });
+    new Uint8Array(shm.buffer)[9] = 7;
+    console.log(new Uint8Array(SharedMemory.attach(shm.name).buffer)[9], shm.name);
+    process.kill(process.pid, 'SIGKILL');`;
+  const args = ['--input-type=module', '-e', script];
+  const killed = promisify(execFile)('node', args, { cwd: application, env });
+  const { signal, stdout, stderr } = (await killed.catch((error) => error)) as Record<string, string>;
+  expect(signal).toBe('SIGKILL');
+  expect(stdout).toMatch(/^7 psm_[\da-f]{8}\n$/);
+  expect(stderr).toContain(`to clean up at shutdown: ${stdout?.slice(2)}`);
+});
+
 test('what runs is the prebuilt binary, not one built here', async () => {
   const script = `
     import { Pool } from 'manycore';

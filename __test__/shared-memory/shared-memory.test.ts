@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { Worker } from 'node:worker_threads';
 import { StateError } from 'manycore';
 import { SharedMemory } from 'manycore/shared-memory';
@@ -11,7 +12,7 @@ describe('arguments', () => {
     ['no size', () => SharedMemory.create({} as never), TypeError, '`size`'],
     ['a size in words', () => SharedMemory.create({ size: '64' as never }), TypeError, '`size`'],
     ['a broken size', () => SharedMemory.create({ size: 1.5 }), RangeError, '`size`'],
-    ['a size that no buffer has', () => SharedMemory.create({ size: 2 ** 53 - 1 }), RangeError, '`size`'],
+    ['a size that no buffer has', () => SharedMemory.create({ size: constants.MAX_LENGTH + 1 }), RangeError, '`size`'],
     ['a number as a name', () => SharedMemory.create({ size: 1, name: 7 as never }), TypeError, '`name`'],
     ['an empty name', () => SharedMemory.create({ size: 1, name: '' }), RangeError, '`name`'],
     ['the name of a folder', () => SharedMemory.create({ size: 1, name: '..' }), RangeError, '`name`'],

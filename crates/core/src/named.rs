@@ -16,7 +16,7 @@ pub enum NameError {
     #[error("There is no shared memory block `{0}`")]
     Missing(String),
     /// The system refused something else.
-    #[error("The shared memory block `{name}` is not to be had: {source}")]
+    #[error("The shared memory block `{name}` cannot be had: {source}")]
     System {
         /// Of which block.
         name: String,
