@@ -65,6 +65,12 @@ export function trackersOf(pid: number): number[] {
     .map(Number);
 }
 
+/** Whether a process has ended with all of its threads, and so closed what it had open; it may not be waited for yet. */
+export function hasEnded(pid: number): boolean {
+  const status = tryRead(`/proc/${pid}/status`);
+  return status === '' || (/^State:\s[ZX]/m.test(status) && /^Threads:\s1$/m.test(status));
+}
+
 /** Whether a process ignores this signal. */
 export function ignores(pid: number, signal: number): boolean {
   const [, mask = '0'] = /^SigIgn:\s([\da-f]+)$/m.exec(tryRead(`/proc/${pid}/status`)) ?? [];

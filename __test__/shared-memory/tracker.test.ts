@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { fixture, type Program, runScript, sleep, startScript, until } from '../helpers.js';
-import { ignores, isThere, known, leaked, newName, succeeded, trackersOf } from '../named.js';
+import { hasEnded, ignores, isThere, known, leaked, newName, succeeded, trackersOf } from '../named.js';
 
 /** A script that does what it is told. */
 class Blocks {
@@ -27,8 +27,9 @@ class Blocks {
     return name;
   }
 
-  /** The only tracker, deaf to signals. */
+  /** The only tracker, deaf to signals. A process that has just been started has no command line for a moment. */
   async tracker(): Promise<number> {
+    await until(() => trackersOf(this.program.pid).length > 0);
     const [tracker = 0, ...others] = trackersOf(this.program.pid);
     expect(others).toEqual([]);
     await until(() => ignores(tracker, constants.signals.SIGTERM));
@@ -135,7 +136,7 @@ describe('the tracker', () => {
     const names = [await blocks.create()];
     const first = await blocks.tracker();
     process.kill(first, 'SIGKILL');
-    await until(() => !trackersOf(blocks.program.pid).includes(first));
+    await until(() => hasEnded(first));
     names.push(await blocks.create());
     await blocks.tracker();
     expect(await blocks.killed()).toContain(leaked(2));
