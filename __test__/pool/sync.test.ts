@@ -1,4 +1,4 @@
-import { SerializationError, WorkerLostError } from 'manycore';
+import { BrokenPoolError, SerializationError, WorkerLostError } from 'manycore';
 import { expect, test } from 'vitest';
 import { echo, Gate, makePool, numbers, pass, ref, square, thrown } from '../helpers.js';
 
@@ -7,6 +7,14 @@ test('applySync on a cold pool: workers start while this thread is blocked', () 
   expect(pool.applySync(square, [3])).toBe(9);
   expect(pool.applySync(echo, [{ a: [1, 'two'] }])).toEqual({ a: [1, 'two'] });
   expect(pool.applySync(() => {})).toBe(undefined);
+});
+
+test('applySync in a pool whose workers cannot start throws', () => {
+  const pool = makePool({ processes: 2, execArgv: ['--import', 'data:text/javascript,throw new Error("no start")'] });
+  pool.on('error', () => {});
+  const error = thrown(() => pool.applySync(square, [3]));
+  expect(error).toBeInstanceOf(BrokenPoolError);
+  expect(error.message).toContain('it ended while it started');
 });
 
 test('mapSync and starmapSync: order, chunk sizes, empty sources', () => {

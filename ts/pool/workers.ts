@@ -130,6 +130,13 @@ export class WorkerHandle {
     return { exitCode, reason: `process.exit(${exitCode})`, error: undefined };
   }
 
+  /** Whether its thread has ended without ever sitting down. */
+  get neverSat(): boolean {
+    // Node says whether there is a port on the other side: all that can be known while no events arrive.
+    const heard = this.port.postMessage({ drop: 0 } satisfies ToWorker) as unknown;
+    return heard !== true && this.word(Control.seated) === 0;
+  }
+
   /** Whether it threw something outside any task. */
   get failed(): boolean {
     return this.#failed;
@@ -296,9 +303,20 @@ export class Workers {
     else if (worker.ending !== undefined) this.#giveUp(worker.ending);
   }
 
-  /** Reads what workers sent, for an owner that blocks. */
+  /** Reads what workers sent, for an owner that blocks, and looks for those that never started. */
   poll(): void {
-    for (const worker of this) this.receive(worker);
+    for (const worker of [...this]) {
+      this.receive(worker);
+      if (!worker.gone && !worker.ready && worker.neverSat) this.#neverStarted(worker);
+    }
+  }
+
+  /** Its thread has ended before it sat down: no record tells of that, and no event while the owner blocks. */
+  #neverStarted(worker: WorkerHandle): void {
+    this.#depart(worker);
+    worker.ending = { exitCode: null, reason: 'it ended while it started', error: undefined };
+    if (this.#overBudget()) this.#giveUp(worker.ending);
+    else this.balance();
   }
 
   /** Reads what a worker sent. */

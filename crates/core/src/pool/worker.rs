@@ -26,7 +26,7 @@ const TURN_NS: u64 = 50_000_000;
 const BATCH: usize = 32;
 
 /// The lanes' words in the region: one task in flight each. `CONTROL` bytes of the worker's own come first, zero when it
-/// sits down, of which the core knows one word: [`LEAVE`](lane::LEAVE).
+/// sits down, of which the core knows two words: [`LEAVE`](lane::LEAVE) and [`SEATED`](lane::SEATED).
 ///
 /// | bytes | field | written by |
 /// |---|---|---|
@@ -44,6 +44,8 @@ pub mod lane {
     pub const CONTROL: usize = 64;
     /// Among those, where the owner writes 1 to have the worker leave when it is between tasks.
     pub const LEAVE: usize = 12;
+    /// And where 1 says that the worker sat down: its end is told by a record.
+    pub const SEATED: usize = 20;
     /// Bytes of a lane.
     pub const SIZE: usize = 64;
     /// Result tag of a part whose results are all in the column.
@@ -117,9 +119,12 @@ impl Worker {
     /// is taken, or there is none, or the region does not reach so far.
     pub fn sit(pool: Arc<Pool>, index: usize, context: Arc<Context>, control: usize) -> Option<Self> {
         let lanes = pool.options.lanes;
-        pool.blocks.region().word(control + lane::CONTROL + lanes * lane::SIZE - 4)?;
+        let region = pool.blocks.region();
+        region.word(control + lane::CONTROL + lanes * lane::SIZE - 4)?;
+        let seated = region.word(control + lane::SEATED)?;
         let seat = pool.seats.get(index)?;
         let deque = lock(&seat.deque).take()?;
+        seated.store(1, Ordering::Relaxed);
         let counters = Arc::new(Counters::default());
         *lock(&seat.counters) = counters.clone();
         *lock(&seat.context) = Some(context.clone());
