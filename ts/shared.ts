@@ -3,8 +3,16 @@
  * and which a worker loads when the first shared object arrives.
  */
 
+import './queues/open.js';
+
+export { type BytesLike, Connection, Pipe } from './queues/connection.js';
+export { JoinableQueue, Queue, type QueueOptions } from './queues/queue.js';
+export { SimpleQueue } from './queues/simple-queue.js';
+export { type Waitable, wait } from './queues/wait.js';
 export { openBuffer, openHandle, revive } from './shared/objects.js';
+export { Event } from './sync/event.js';
 export type { Guard, RGuard } from './sync/guard.js';
 export { Lock } from './sync/lock.js';
 export type { AcquireOptions } from './sync/options.js';
 export { RLock } from './sync/rlock.js';
+export { BoundedSemaphore, Semaphore } from './sync/semaphore.js';

@@ -38,7 +38,15 @@ export class ManycoreError extends Error {
 export class ProcessError extends ManycoreError {}
 
 /** A message is longer than the buffer given for it. Python: `multiprocessing.BufferTooShort`. */
-export class BufferTooShortError extends ProcessError {}
+export class BufferTooShortError extends ProcessError {
+  /** The whole message. */
+  declare readonly data?: Uint8Array;
+
+  constructor(message?: string, options?: ErrorDetails & { data?: Uint8Array }) {
+    super(message, options);
+    if (options?.data !== undefined) this.data = options.data;
+  }
+}
 
 /** The other side of a connection does not know the key. Python: `multiprocessing.AuthenticationError`. */
 export class AuthenticationError extends ProcessError {}

@@ -55,7 +55,10 @@ class Memory {
   store(source: Uint8Array, bytes: number, handles: readonly object[] = NONE): number {
     const block = this.alloc(bytes);
     this.u8.set(bytes === source.length ? source : source.subarray(0, bytes), payloadOf(block));
-    if (handles.length > 0) native.pack(block, handles.map(blockOf));
+    if (handles.length > 0 && !native.pack(block, handles.map(blockOf))) {
+      native.free(block);
+      throw new SerializationError('Cannot send: a shared object that it names was closed meanwhile');
+    }
     return block;
   }
 }

@@ -21,9 +21,11 @@ interface Waiter {
 export interface Ways {
   /** Every waiter looks for itself (an event), or else they are served in turn (a lock). */
   readonly all?: boolean;
+  /** An attempt that succeeds and knows of no others has taken back by itself what attempts have left at the object. */
+  readonly tidy?: boolean;
   /**
    * Takes back what attempts have left at the object, and if it can be had, rings somebody else: nobody of this isolate
-   * waits any more, or it cannot look now. Not called when the last one was served in turn: its own attempt knew.
+   * waits any more, or it cannot look now.
    */
   leave(): void;
 }
@@ -135,7 +137,7 @@ export class WaitingLine {
     if (lines.size === 0) native.listen(true);
     lines.add(this);
     if ((others === 0 || this.#ways.all) && waiter.attempt(others > 0)) {
-      if (others === 0) this.#forget();
+      if (others === 0) this.#served();
       return true;
     }
     this.#waiters.push(waiter);
@@ -169,9 +171,13 @@ export class WaitingLine {
     } finally {
       this.#looking = false;
     }
-    if (this.#waiters.length > 0) return;
+    if (this.#waiters.length === 0) this.#served();
+  }
+
+  /** The last one was served. */
+  #served(): void {
     this.#forget();
-    if (this.#ways.all) this.#ways.leave();
+    if (this.#ways.tidy !== true) this.#ways.leave();
   }
 
   /** This isolate blocks for something else and cannot look: another one that waits is rung in its place. */

@@ -82,6 +82,13 @@ export function adopt(handle: object, block: number): void {
   collected.register(handle, { block, ref });
 }
 
+/** This isolate lets go of the object that `handle` named, now: it was closed. */
+export function disown(handle: object, block: number): void {
+  if (handles.get(block)?.deref() !== handle) return;
+  handles.delete(block);
+  native.releaseObject(block);
+}
+
 /** The handle for an object, made if this isolate has none. Undefined: there is no such object. */
 export function openHandle(block: number, facet: number = Facet.object): object | undefined {
   const handle = handles.get(block)?.deref() ?? makeHandle(block);

@@ -33,7 +33,7 @@ export class LockState {
     this.#me = ready();
     this.#words = memory.i32;
     this.#at = fieldOf(block, ObjectLayout.word) / 4;
-    this.#line = new WaitingLine({ leave: () => native.lockLeave(block) });
+    this.#line = new WaitingLine({ tidy: true, leave: () => native.lockLeave(block) });
   }
 
   /** The number of the isolate that holds the lock, 0 if nobody does. */

@@ -11,6 +11,7 @@
 //! | 16–19 | 1: tasks of its event loop wait for primitives | its own thread |
 //! | 20–23 | 1: its event loop was called and has not looked yet | who rings, 0 → 1; its own thread, 1 → 0 |
 //! | 24–27 | generation: how many contexts sat here before | [`Contexts`], as the next one attaches |
+//! | 32–63 | what it has under way in a ring: [`Intent`] | its own thread, or who sweeps it up |
 //!
 //! A context's number is generation << 10 | slot, and generations begin at 1: so a number leads to its entry, is never
 //! used again, and what finds another number there knows that the context is dead.
@@ -18,7 +19,8 @@
 use crate::blocks::{BlockError, Blocks};
 use crate::context::{Context, Wake};
 use crate::primitives::{Parties, SLOTS, slot_of};
-use crate::sync::shared::{AtomicU32, Ordering};
+use crate::ring::{INTENT_WORDS, Intent};
+use crate::sync::shared::{AtomicU32, AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -36,6 +38,7 @@ mod field {
     pub const LISTENING: usize = 16;
     pub const RUNG: usize = 20;
     pub const GENERATION: usize = 24;
+    pub const INTENT: usize = 32;
 }
 
 mod state {
@@ -159,6 +162,12 @@ impl Contexts {
             seat.word(field::STATE).store(state::FREE, Ordering::SeqCst);
             lock(&self.free).push_back(slot_of(id));
         }
+    }
+
+    /// Where the context of this number writes what it has under way in a ring.
+    pub fn intent(&self, id: u32) -> Option<Intent<'_, AtomicU64>> {
+        let words = self.blocks.region().longs(self.table + slot_of(id) * ENTRY + field::INTENT, INTENT_WORDS)?;
+        Intent::new(words)
     }
 
     /// Has every context look at what it waits for.

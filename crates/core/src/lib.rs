@@ -8,6 +8,7 @@
 //! * [`context`]: one isolate (or plain thread): its inbox of completions, its bell, its way of being woken.
 //! * [`contexts`]: the table of contexts: numbers, bells, who lives.
 //! * [`pool`]: injector, deques, stealing, claims, death: the scheduler.
+//! * [`keeper`]: ends objects that nobody reaches, and deals with deaths.
 //! * [`objects`]: what lives as long as anybody can reach it: locks, values, queues.
 //! * [`primitives`]: locks, semaphores, events and their like, over words in the region.
 //! * [`ring`]: queues and pipes: messages in the region, from any producers to any consumers.
@@ -25,6 +26,7 @@ pub mod context;
 pub mod contexts;
 pub mod definitions;
 #[cfg(not(miri))]
+pub mod keeper;
 pub mod named;
 pub mod objects;
 pub mod pool;

@@ -65,6 +65,8 @@ pub struct Left {
     pub kind: u32,
     /// The cell's value.
     pub cell: u32,
+    /// Byte offset of the cell.
+    pub cell_at: usize,
 }
 
 struct Holder {
@@ -93,8 +95,8 @@ struct Tables {
     cells: HashMap<u32, Cells>,
 }
 
-/// How an object of a kind ends: frees the blocks that it owns beside its own.
-pub type End = fn(&Blocks, u32);
+/// How an object ends: frees the blocks that it owns beside its own.
+pub type End = Box<dyn Fn(u32) + Send + Sync>;
 
 /// All shared objects of this process.
 pub struct Objects {
@@ -236,7 +238,7 @@ impl Objects {
         });
         let left = cells.map(|(object, cell)| {
             let word = |at| self.blocks.region().word(at).map_or(0, |word: &AtomicU32| word.load(Ordering::SeqCst));
-            Left { object, kind: word(Blocks::payload(object)), cell: word(cell) }
+            Left { object, kind: word(Blocks::payload(object)), cell: word(cell), cell_at: cell }
         });
         left.filter(|left| left.cell != 0).collect()
     }
@@ -269,7 +271,7 @@ impl Objects {
     /// Frees what nobody can reach any more. No lock is held: what an object contains may let go of others.
     fn finish(&self, ended: Vec<u32>) {
         for object in ended {
-            (self.end)(&self.blocks, object);
+            (self.end)(object);
             let _ = self.blocks.free(OBJECTS, object);
         }
     }
@@ -309,7 +311,7 @@ mod tests {
 
     fn setup() -> (Arc<Blocks>, Arc<Objects>) {
         let blocks = Arc::new(Blocks::new(64 << 20).unwrap());
-        (blocks.clone(), Objects::new(blocks, |_, _| {}))
+        (blocks.clone(), Objects::new(blocks, Box::new(|_| {})))
     }
 
     #[test]
@@ -394,10 +396,14 @@ mod tests {
         let mut left = objects.left_by(1026);
         left.sort_by_key(|left| left.cell);
         assert_eq!(left.len(), 198);
-        assert_eq!(left[0], Left { object: all[1], kind: kind::VALUE, cell: 1 });
+        let first = Left { object: all[1], kind: kind::VALUE, cell: 1, cell_at: objects.cell(1026, all[1]).unwrap() };
+        assert_eq!(left[0], first);
         objects.forget(1026);
         assert_eq!(objects.left_by(1026), []);
-        assert_eq!(objects.left_by(1025), [Left { object: all[7], kind: kind::VALUE, cell: 70 }]);
+        assert_eq!(
+            objects.left_by(1025).iter().map(|left| (left.object, left.cell)).collect::<Vec<_>>(),
+            [(all[7], 70)]
+        );
         objects.forget(1025);
         assert_eq!((objects.count(), blocks.in_use()), (0, 0));
     }

@@ -3,6 +3,7 @@
 use crate::blocks::Blocks;
 use crate::context::{Context, Wake};
 use crate::contexts::{AttachError, Contexts};
+use crate::keeper::Keeper;
 use crate::objects::Objects;
 use crate::pool::{Pool, PoolOptions};
 use crate::sync::shared::{AtomicU32, Ordering};
@@ -28,7 +29,8 @@ pub enum RegistryError {
 /// What one process shares.
 pub struct Registry {
     blocks: Arc<Blocks>,
-    contexts: Contexts,
+    contexts: Arc<Contexts>,
+    keeper: Arc<Keeper>,
     objects: Arc<Objects>,
     pools: Mutex<HashMap<u32, Arc<Pool>>>,
     next_pool: AtomicU32,
@@ -43,9 +45,13 @@ impl Registry {
         let _only_one = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if REGISTRY.get().is_none() {
             let blocks = Arc::new(Blocks::new(RESERVE)?);
+            let contexts = Arc::new(Contexts::new(blocks.clone())?);
+            let keeper = Arc::new(Keeper::new(blocks.clone(), contexts.clone())?);
+            let ends = keeper.clone();
             let made = Self {
-                contexts: Contexts::new(blocks.clone())?,
-                objects: Objects::new(blocks.clone(), |_, _| {}),
+                objects: Objects::new(blocks.clone(), Box::new(move |object| ends.end(object))),
+                contexts,
+                keeper,
                 blocks,
                 pools: Mutex::default(),
                 next_pool: AtomicU32::new(1),
@@ -78,12 +84,7 @@ impl Registry {
 
     /// A context's end, however it came: frees what it left behind.
     pub fn detach(&self, context: &Context) {
-        self.contexts.died(context.id());
-        self.objects.forget(context.id());
-        self.blocks.sweep(context.id());
-        // Who waits for something that it held has to look.
-        self.contexts.ring_all();
-        self.contexts.forget(context.id());
+        self.keeper.bury(&self.objects, context.id());
     }
 
     /// Makes a pool that `owner` owns.

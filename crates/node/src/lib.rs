@@ -11,4 +11,5 @@ mod named;
 mod objects;
 mod owner;
 mod primitives;
+mod rings;
 mod worker;

@@ -285,7 +285,7 @@ export class Encoder extends Output {
     } catch (error) {
       throw new Unsendable(object, error);
     }
-    this.leaveTarget();
+    this.stayApart();
     this.handles = [...this.handles, object];
     return block;
   }

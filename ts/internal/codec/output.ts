@@ -36,6 +36,7 @@ export class Output {
   #targetPos = 0;
   #targetEnd = 0;
   #spilled = false;
+  #apart = false;
   #reserve: Bytes = NOTHING;
 
   protected open(target: Bytes, pos: number, end: number): void {
@@ -43,6 +44,7 @@ export class Output {
     this.#targetPos = pos;
     this.#targetEnd = end;
     this.#spilled = false;
+    this.#apart = false;
     this.scratch = NOTHING;
     this.u8 = target.u8;
     this.dv = target.dv;
@@ -59,7 +61,7 @@ export class Output {
       return this.pos;
     }
     const length = this.pos;
-    if (length <= this.#targetEnd - this.#targetPos) {
+    if (!this.#apart && length <= this.#targetEnd - this.#targetPos) {
       target.u8.set(this.u8.subarray(0, length), this.#targetPos);
       return this.#targetPos + length;
     }
@@ -112,6 +114,12 @@ export class Output {
   /** Leaves the target for good, because it may move or be detached under our hands. */
   protected leaveTarget(): void {
     if (!this.#spilled) this.grow(0);
+  }
+
+  /** The message is to be in the scratch, even if there is room for it in the target. */
+  protected stayApart(): void {
+    this.leaveTarget();
+    this.#apart = true;
   }
 
   byte(value: number): void {

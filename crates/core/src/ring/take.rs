@@ -68,6 +68,26 @@ impl<'a, M: Memory> Ring<'a, M> {
         self.get_all(me, &mut sink, wait)
     }
 
+    /// Whether there is a message, or none will come. With `wait`, who gets false waits as after [`Got::Empty`].
+    pub fn ready<P: Parties>(&self, me: &Caller<'a, M, P>, wait: bool) -> bool {
+        let ready = || !self.is_empty() || self.flags() != 0;
+        if ready() {
+            return true;
+        }
+        if wait {
+            let entered = self.items.enter(me.id);
+            // SYNC POINT: bit, then a message.
+            fence(Ordering::SeqCst);
+            if ready() {
+                if entered {
+                    self.leave_items(me);
+                }
+                return true;
+            }
+        }
+        false
+    }
+
     /// The caller waits for messages no more.
     pub fn leave_items<P: Parties>(&self, me: &Caller<'a, M, P>) {
         self.leave(&self.items, me, || !self.is_empty());
