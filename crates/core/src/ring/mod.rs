@@ -51,7 +51,7 @@ pub use take::{Got, Many};
 
 use crate::blocks::{BlockError, Blocks};
 use crate::contexts::OBJECTS;
-use crate::primitives::{Gate, Parties, Word32};
+use crate::primitives::{Gate, Parties, Word32, Word64};
 use state::State;
 
 /// Why an operation came to nothing.
@@ -164,11 +164,8 @@ impl<'a, M: Memory> Ring<'a, M> {
 
     /// Tells up to `count` that wait at `gate`, the next first. The dead are passed over.
     fn ring<P: Parties>(&self, gate: &Gate<'a, M::Word, M::Long>, parties: &P, count: u64) {
-        let mut left = count;
-        while left > 0
-            && let Some(slot) = next(gate)
-        {
-            left -= u64::from(parties.ring(slot));
+        if gate.anybody() {
+            ring(gate, parties, count);
         }
     }
 
@@ -192,8 +189,19 @@ impl<'a, M: Memory> Ring<'a, M> {
     }
 }
 
+/// Rings up to `count` contexts that wait at the gate.
+#[cold]
+fn ring<A: Word32, B: Word64>(gate: &Gate<'_, A, B>, parties: &impl Parties, count: u64) {
+    let mut left = count;
+    while left > 0
+        && let Some(slot) = next(gate)
+    {
+        left -= u64::from(parties.ring(slot));
+    }
+}
+
 /// Takes the bit of the next context that waits, around the table, and answers its slot.
-fn next<A: Word32, B: crate::primitives::Word64>(gate: &Gate<'_, A, B>) -> Option<usize> {
+fn next<A: Word32, B: Word64>(gate: &Gate<'_, A, B>) -> Option<usize> {
     while let Some(slot) = gate.next_after(gate.aside.load()) {
         if gate.leave(slot as u32) {
             gate.aside.store(slot as u32);
