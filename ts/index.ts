@@ -21,5 +21,23 @@ export type {
 export { Pool, type PoolEvents } from './pool/pool.js';
 export type { Percentiles, PoolStats, SlowTask, WorkerInfo, WorkerStats } from './pool/stats.js';
 export { type Range, range } from './range.js';
-export * from './shared.js';
+export {
+  type AcquireOptions,
+  BoundedSemaphore,
+  type BytesLike,
+  Connection,
+  Event,
+  type Guard,
+  JoinableQueue,
+  Lock,
+  Pipe,
+  Queue,
+  type QueueOptions,
+  type RGuard,
+  RLock,
+  Semaphore,
+  SimpleQueue,
+  type Waitable,
+  wait,
+} from './shared.js';
 export { transfer } from './transfer.js';

@@ -10,6 +10,8 @@ export { JoinableQueue, Queue, type QueueOptions } from './queues/queue.js';
 export { SimpleQueue } from './queues/simple-queue.js';
 export { type Waitable, wait } from './queues/wait.js';
 export { openBuffer, openHandle, revive } from './shared/objects.js';
+export { ShareableList } from './shared-memory/shareable-list.js';
+export { SharedMemory } from './shared-memory/shared-memory.js';
 export { Event } from './sync/event.js';
 export type { Guard, RGuard } from './sync/guard.js';
 export { Lock } from './sync/lock.js';

@@ -1,11 +1,9 @@
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
-import { Worker } from 'node:worker_threads';
+import { SerializationError } from 'manycore';
 import { type Shareable, ShareableList, SharedMemory } from 'manycore/shared-memory';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { describeShareableList, describeSharedMemory, reviveSharedMemory } from '../../dist/shared-memory/handles.js';
-import { SharedMemory as Sent } from '../../dist/shared-memory/shared-memory.js';
-import { fixture, startScript, thrown } from '../helpers.js';
+import { failure, makePool, ref, startScript, thrown } from '../helpers.js';
 import {
   hasNumpy,
   hasPython,
@@ -30,13 +28,6 @@ function nextRandom(...bytes: string[]): void {
   };
   use(random);
   onTestFinished(() => use(randomBytes));
-}
-
-/** What a worker answers that was sent this. */
-async function sent(workerData: unknown): Promise<unknown> {
-  const worker = new Worker(fixture('named-worker.mjs'), { workerData });
-  onTestFinished(async () => void (await worker.terminate()));
-  return new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
 }
 
 function makeList(values: Iterable<Shareable>, name?: string): ShareableList {
@@ -136,44 +127,35 @@ describe('SharedMemory', () => {
 });
 
 describe('sent handles', () => {
-  /** A block of the copy of the package that the worker has, too. */
-  function makeSent(): Sent {
-    const { name } = makeBlock({ size: 100 });
-    return Sent.attach(name);
-  }
+  const task = (name: string) => ref('named.mjs', name);
 
   test('170 a sent block has the same bytes, both ways', async () => {
-    const shm = makeSent();
+    const shm = makeBlock({ size: 100 });
     const bytes = new Uint8Array(shm.buffer);
     bytes[0] = 7;
-    const handle = describeSharedMemory(shm);
-    expect(handle).toEqual({ name: shm.name });
-    expect(await sent({ shm: handle })).toEqual({ found: 7, size: 100, name: shm.name });
+    expect(await makePool(1).apply(task('change'), [{ deep: [shm] }])).toEqual({ found: 7, size: 100, name: shm.name });
     expect(bytes[1]).toBe(9);
-    const same = reviveSharedMemory(handle as { name: string });
+    const same = await makePool(1).apply(task('give'), [shm]);
+    expect(same).toBeInstanceOf(SharedMemory);
     bytes[2] = 11;
     expect(new Uint8Array(same.buffer)[2]).toBe(11);
-    expect(describeSharedMemory({ name: 'x' })).toBeUndefined();
+    same.close();
   });
 
   test('170 a block that was unlinked before it arrives', async () => {
-    const shm = makeSent();
+    const shm = makeBlock({ size: 100 });
+    const pool = makePool(1);
     shm.unlink();
-    expect(await sent({ shm: describeSharedMemory(shm) })).toBe('ENOENT');
+    const error = await failure(() => pool.apply(task('give'), [shm]));
+    expect(error).toBeInstanceOf(SerializationError);
+    expect(error.cause).toMatchObject({ code: 'ENOENT' });
   });
 
   test('177 a sent list has the same slots, and its handle no more than a name', async () => {
     const values = ['initial', 1, 2.5, null, true, 'x'.repeat(1000)];
-    const { shm } = makeList(values);
-    const { ShareableList: List } = await import('../../dist/shared-memory/shareable-list.js');
-    const list = List.attach(shm.name);
-    const handle = describeShareableList(list);
-    expect(handle).toEqual({ name: shm.name });
-    expect(await sent({ list: handle })).toEqual(values);
+    const list = makeList(values);
+    expect(await makePool(1).apply(task('changeList'), [list])).toEqual(values);
     expect(list.get(0)).toBe('changed');
-    expect(describeShareableList(shm)).toBeUndefined();
-    shm.unlink();
-    expect(await sent({ list: handle })).toBe('ENOENT');
   });
 });
 

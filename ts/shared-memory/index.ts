@@ -1,3 +1,4 @@
-export { ShareableList, type ShareableListOptions } from './shareable-list.js';
-export { type AttachOptions, SharedMemory, type SharedMemoryOptions } from './shared-memory.js';
+export { ShareableList, SharedMemory } from '../shared.js';
+export type { ShareableListOptions } from './shareable-list.js';
+export type { AttachOptions, SharedMemoryOptions } from './shared-memory.js';
 export type { Shareable } from './values.js';

@@ -1,4 +1,6 @@
 import { describe, expected } from '../internal/describe.js';
+import { type Describable, describeKey } from '../internal/handles.js';
+import { onRevive } from '../shared/objects.js';
 import { blockName, optionsOf } from './options.js';
 import { type AttachOptions, SharedMemory } from './shared-memory.js';
 import { Format, type Packed, pack, readCount, type Shareable, same, unpack, writeCount } from './values.js';
@@ -34,7 +36,7 @@ const FORMAT_BYTES = 8;
  *
  * Python: `multiprocessing.shared_memory.ShareableList`.
  */
-export class ShareableList implements Iterable<Shareable> {
+export class ShareableList implements Iterable<Shareable>, Describable {
   /** The block that holds the list: closed and unlinked by whoever uses the list. */
   readonly shm: SharedMemory;
   /** How many values it holds; it never changes. Python: `len(list)`. */
@@ -58,6 +60,14 @@ export class ShareableList implements Iterable<Shareable> {
     this.#view = new DataView(shm.buffer);
     this.#slots = readSlots(this.#view);
     this.length = this.#slots.length - 1;
+  }
+
+  /**
+   * Sent by the name of its block: it arrives as the same list, not tracked, since who sent it answers for it.
+   * @internal
+   */
+  [describeKey](): { readonly type: string; readonly data: unknown } {
+    return { type: 'ShareableList', data: this.shm.name };
   }
 
   /**
@@ -259,3 +269,5 @@ function readSlots(view: DataView): number[] {
   }
   return slots;
 }
+
+onRevive('ShareableList', (name) => ShareableList.attach(name as string, { track: false }));

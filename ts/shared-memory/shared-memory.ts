@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { isMainThread } from 'node:worker_threads';
 import { StateError } from '../internal/errors.js';
+import { type Describable, describeKey } from '../internal/handles.js';
 import { loadNative } from '../internal/load-native.js';
 import { type NamedBlock, native } from '../internal/native.js';
 import { type Checks, ofType } from '../internal/options/checks.js';
+import { onRevive } from '../shared/objects.js';
 import { blockName, blockSize, optionsOf } from './options.js';
 import { named } from './system-errors.js';
 import { prepareTracker } from './tracker.js';
@@ -57,7 +59,7 @@ const kept = isMainThread || Number.parseInt(process.versions.node, 10) >= 22 ? 
  *
  * Python: `multiprocessing.shared_memory.SharedMemory`.
  */
-export class SharedMemory implements Disposable {
+export class SharedMemory implements Disposable, Describable {
   /** The name by which others attach to the block. */
   readonly name: string;
   /** Its size in bytes, as the system gives it: what was asked for on Linux, whole pages elsewhere. */
@@ -79,6 +81,14 @@ export class SharedMemory implements Disposable {
     this.#id = block.id;
     this.#buffer = block.buffer;
     kept?.add(block.buffer);
+  }
+
+  /**
+   * Sent by its name: it arrives as the same block, not tracked, since who sent it answers for it.
+   * @internal
+   */
+  [describeKey](): { readonly type: string; readonly data: unknown } {
+    return { type: 'SharedMemory', data: this.name };
   }
 
   /**
@@ -174,3 +184,5 @@ export class SharedMemory implements Disposable {
     this.close();
   }
 }
+
+onRevive('SharedMemory', (name) => SharedMemory.attach(name as string, { track: false }));

@@ -25,8 +25,8 @@ pub mod clock;
 pub mod context;
 pub mod contexts;
 pub mod definitions;
-#[cfg(not(miri))]
 pub mod keeper;
+#[cfg(not(miri))]
 pub mod named;
 pub mod objects;
 pub mod pool;
