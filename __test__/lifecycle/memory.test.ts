@@ -1,6 +1,6 @@
 import { WorkerLostError } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { failure, makePool, numbers, ref, square, thrown, watch } from '../helpers.js';
+import { failure, Gate, makePool, numbers, ref, square, thrown, watch } from '../helpers.js';
 
 const exhaust = ref('death.mjs', 'exhaust');
 const resourceLimits = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 };
@@ -23,6 +23,17 @@ describe('B36 out of memory', () => {
     const calls = numbers(20).map((x) => pool.apply(square, [x]));
     expect(await Promise.all(calls)).toEqual(numbers(20).map(square));
     expect(lost.settled).toBe(1);
+  });
+
+  test('B36 what it had finished long ago of a chunk does not run again', async () => {
+    const pool = makePool({ processes: 1, resourceLimits });
+    for (const wait of ['sync', 'async']) {
+      const gate = new Gate();
+      const items = numbers(20).map((item): [SharedArrayBuffer, number, string] => [gate.shared, item, wait]);
+      const settled = await pool.starmap(ref('death.mjs', 'exhaustAtLast'), items, { chunkSize: 20, settled: true });
+      expect(settled.flatMap((it, index) => (it.status === 'rejected' ? [index] : []))).toEqual([19]);
+      expect(gate.entered).toBe(20);
+    }
   });
 
   test('B36 a blocking call throws it', () => {

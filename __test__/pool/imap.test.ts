@@ -274,4 +274,23 @@ describe('imap and its siblings', () => {
     gate.open();
     expect(await collect(results)).toEqual(numbers(8));
   });
+
+  test('a chunk that fails when some of its results are there: each item comes once', async () => {
+    const pool = makePool(1);
+    const onReport = () => {
+      throw new Error('in onReport');
+    };
+    for (const method of ['imap', 'imapUnordered'] as const) {
+      const options = { chunkSize: 6, bufferSize: 6, onReport, settled: true } as const;
+      const results = await collect(pool[method](ref('context.mjs', 'reportThree'), numbers(6), options));
+      expect(results.map((result) => (result.status === 'fulfilled' ? result.value.item : 'failed'))).toEqual([
+        0,
+        1,
+        2,
+        'failed',
+        'failed',
+        'failed',
+      ]);
+    }
+  });
 });

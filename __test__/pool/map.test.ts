@@ -244,6 +244,23 @@ describe('errors of map', () => {
     expect(gate.entered).toBeLessThanOrEqual(2);
   });
 
+  test('failFast within a chunk of asynchronous tasks: its other tasks do not begin', async () => {
+    const pool = makePool(1);
+    const gate = new Gate();
+    const call = async (index: number, shared: SharedArrayBuffer): Promise<number> => {
+      const slots = new Int32Array(shared);
+      Atomics.add(slots, 0, 1);
+      if (index === 0) throw new Error('at once');
+      while (Atomics.load(slots, 1) === 0) await new Promise((done) => setTimeout(done, 1));
+      return index;
+    };
+    const items = numbers(50).map((n): [number, SharedArrayBuffer] => [n, gate.shared]);
+    expect((await failure(() => pool.starmap(call, items, { failFast: true, chunkSize: 50 }))).message).toBe('at once');
+    gate.open();
+    expect(await pool.apply(square, [3])).toBe(9);
+    expect(gate.entered).toBeLessThanOrEqual(2);
+  });
+
   test('a lost worker of a map rejects with WorkerLostError and the index of the item', async () => {
     const pool = makePool(2);
     const call = (x: number): number => {

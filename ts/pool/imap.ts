@@ -239,9 +239,15 @@ export class Imap implements ImapIterator<unknown> {
       this.#chunksInFlight--;
       this.#afterResult();
     };
+    // It may fail as a whole when some of it has been told.
+    const told = new Uint8Array(items.length);
+    const settle = (index: number, outcome: Outcome) => {
+      told[index] = 1;
+      this.#settled(first + index, outcome);
+    };
     const failAll = (error: unknown) => {
       done();
-      for (let i = 0; i < items.length; i++) this.#settled(first + i, { ok: false, error });
+      for (let i = 0; i < items.length; i++) if (told[i] === 0) settle(i, { ok: false, error });
     };
     try {
       const rows = star ? items.map((item, i) => argumentsOf(item, first + i)) : items;
@@ -252,14 +258,13 @@ export class Imap implements ImapIterator<unknown> {
         { ...options, signal: undefined, transfer: undefined, chunkSize: items.length },
         {
           numbers: (start, count, numbers, at) => {
-            for (let i = 0; i < count; i++)
-              this.#settled(first + start + i, { ok: true, value: tidy(numbers[at + i]) });
+            for (let i = 0; i < count; i++) settle(start + i, { ok: true, value: tidy(numbers[at + i]) });
           },
           values: (start, values) => {
-            for (let i = 0; i < values.length; i++) this.#settled(first + start + i, { ok: true, value: values[i] });
+            for (let i = 0; i < values.length; i++) settle(start + i, { ok: true, value: values[i] });
           },
-          value: (index, value) => this.#settled(first + index, { ok: true, value }),
-          error: (index, error) => this.#settled(first + index, { ok: false, error }),
+          value: (index, value) => settle(index, { ok: true, value }),
+          error: (index, error) => settle(index, { ok: false, error }),
           done,
           failed: failAll,
         },

@@ -414,17 +414,22 @@ export class Loop {
         results.push(new Thrown(error));
         failed = true;
       }
-      if (!chunked) continue;
-      if (Atomics.load(memory.i32, slot * SLOT_WORDS + Slot.cancelled) !== 0) {
-        // Nobody waits for the rest.
-        results.length = end - u32[at + Lane.start];
-        return undefined;
-      }
-      if (i + 1 < end && (failed || performance.now() - this.#lanes[lane].publishedAt > PUBLISH_MS)) {
-        this.#publish(lane, slot, results);
-      }
+      if (chunked && this.#itemEnded(lane, slot, results, failed)) return undefined;
     }
     return undefined;
+  }
+
+  /** An item of a chunk has ended. True: nobody waits for the rest. */
+  #itemEnded(lane: number, slot: number, results: unknown[], failed: boolean): boolean {
+    const { at, publishedAt } = this.#lanes[lane];
+    const count = memory.u32[at + Lane.count];
+    if (Atomics.load(memory.i32, slot * SLOT_WORDS + Slot.cancelled) !== 0) {
+      results.length = count;
+      return true;
+    }
+    const more = results.length < count;
+    if (more && (failed || performance.now() - publishedAt > PUBLISH_MS)) this.#publish(lane, slot, results);
+    return false;
   }
 
   /** What a long claim has so far goes to the owner: it need not wait for it, and a death does not cost it. */
@@ -446,13 +451,17 @@ export class Loop {
     first: PromiseLike<unknown>,
   ): Promise<void> {
     const at = this.#lanes[lane].at;
+    const chunked = memory.u32[slot * SLOT_WORDS + Slot.chunk] !== 0;
     let promise: PromiseLike<unknown> | undefined = first;
     while (promise !== undefined) {
+      let failed = false;
       try {
         results.push(await promise);
       } catch (error) {
         results.push(new Thrown(error));
+        failed = true;
       }
+      if (chunked && this.#itemEnded(lane, slot, results, failed)) break;
       promise = this.#items(lane, slot, kind, runner, results, memory.u32[at + Lane.start] + results.length);
     }
     this.#finishRange(lane, slot, results);
