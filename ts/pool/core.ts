@@ -24,7 +24,7 @@ import type { Job, Waiting } from './job.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
 import { defaultPolicy, type Policy, policyOf } from './policy.js';
-import { encodeItems, freeInput, type Items } from './range-input.js';
+import type { Items } from './range-input.js';
 import { RangeJob, type RangeSink } from './range-job.js';
 import { Readiness } from './readiness.js';
 import { mustHaveRoom } from './room.js';
@@ -248,21 +248,9 @@ export class Core implements Engine, Recipient, WorkersHost {
     const number = this.functions.numberOf(fn);
     const policy = this.policyFor(options);
     if (policy?.signal?.aborted) throw policy.signal.reason;
-    let input: ReturnType<typeof encodeItems>;
-    try {
-      input = encodeItems(this, items, star);
-    } catch (error) {
-      this.attachments.discard();
-      throw error;
-    }
     const plan = { chunk: options.chunkSize ?? 0, star, policy, first };
-    const job = new RangeJob(this, number, input, items.length, plan, sink);
-    try {
-      job.start();
-    } catch (error) {
-      freeInput(input);
-      throw error;
-    }
+    const job = new RangeJob(this, number, items, plan, sink);
+    job.start();
     return job;
   }
 

@@ -153,6 +153,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * All tasks run even if one throws; then the error of the first of them, by index, is thrown (unless `failFast` or
    * `settled`). A typed array gives a typed array of the same kind.
    *
+   * Workers run the first items while the last are still encoded. An item that cannot be sent fails the call, even if tasks
+   * of items before it have run.
+   *
    * Python: `Pool.map`.
    *
    * @throws TypeError, RangeError for bad arguments; StateError after `close` or `terminate`

@@ -1,15 +1,16 @@
 import { Thrown } from '../internal/codec/index.js';
 import { TimeoutError } from '../internal/errors.js';
-import { Flag, Kind, Part, payloadOf, Record, Result, SLOT_WORDS, Slot, State } from '../internal/layout.js';
+import { Flag, Part, payloadOf } from '../internal/layout.js';
 import { memory, noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { tidy } from '../internal/numbers.js';
 import { flagsOf, reported } from './call-job.js';
 import type { Core } from './core.js';
-import type { Job, Waiting } from './job.js';
+import type { Waiting } from './job.js';
 import { whenLost } from './losses.js';
 import { consequence, type Policy } from './policy.js';
-import { freeInput, type RangeInput, writeView } from './range-input.js';
+import { encodeItems, freeInput, type Items, type RangeInput } from './range-input.js';
+import { RangeSlot, type Share } from './range-slot.js';
 import { offAbort, onAbort } from './signals.js';
 
 /** Who gets the results of a range, item by item, in the order in which they come. */
@@ -26,18 +27,32 @@ export interface RangeSink {
   failed(error: unknown): void;
 }
 
-/** One call of `map`: many tasks over one encoded input. */
-export class RangeJob {
-  readonly core: Core;
+/** How a range is run. */
+export interface RangePlan {
+  /** Items per claim, 0 = as the workers see fit. */
+  readonly chunk: number;
+  /** Whether each item is a list of arguments. */
+  readonly star: boolean;
   readonly policy: Policy | undefined;
   /** Index of the first item within the caller's call. */
   readonly first: number;
+}
+
+/** One call of `map`: many tasks, whose items are encoded and handed over part by part. */
+export class RangeJob {
+  readonly core: Core;
+  readonly policy: Policy | undefined;
+  readonly first: number;
   readonly #sink: RangeSink;
   readonly #fn: number;
-  readonly #input: RangeInput;
-  readonly #items: number;
-  readonly #chunk: number;
+  readonly #items: Items;
+  readonly #plan: RangePlan;
   readonly #flags: number;
+  readonly #call: number;
+  /** The parts that are encoded, in the order of their items. */
+  readonly #inputs: RangeInput[] = [];
+  /** Slots of the first parts, while the call waits for room. */
+  readonly #waiting: RangeSlot[] = [];
   /** The block for results that are numbers, 0 = none. */
   #column = 0;
   #open = 0;
@@ -47,32 +62,29 @@ export class RangeJob {
   #settledItems: Map<number, 'settled' | { pause: number }> | undefined;
   readonly #slots = new Set<RangeSlot>();
 
-  constructor(
-    core: Core,
-    fn: number,
-    input: RangeInput,
-    items: number,
-    options: { chunk: number; star: boolean; policy: Policy | undefined; first: number },
-    sink: RangeSink,
-  ) {
+  constructor(core: Core, fn: number, items: Items, plan: RangePlan, sink: RangeSink) {
     this.core = core;
-    this.policy = options.policy;
+    this.policy = plan.policy;
+    this.first = plan.first;
     this.#fn = fn;
-    this.#input = input;
     this.#items = items;
-    this.#unsettled = items;
-    this.#chunk = options.chunk;
-    this.#flags = (flagsOf(core, options.policy) | (options.star ? Flag.star : 0)) >>> 0;
+    this.#plan = plan;
+    this.#unsettled = items.length;
+    this.#flags = (flagsOf(core, plan.policy) | (plan.star ? Flag.star : 0)) >>> 0;
+    this.#call = core.nextCall();
     this.#sink = sink;
-    this.first = options.first;
   }
 
-  /** Hands the range to the workers, or queues it. Throws what `Core.began` throws. */
+  /**
+   * Hands the range to the workers, or queues it. Throws what `Core.began` throws, and why an item cannot be sent: then
+   * those before it may run, and nobody hears of it.
+   */
   start(): void {
     const { core } = this;
-    this.#column = memory.alloc(this.#items * 8);
+    const { length } = this.#items;
+    this.#column = memory.alloc(length * 8);
     try {
-      core.began(this.#items);
+      core.began(length);
     } catch (error) {
       native.free(this.#column);
       throw error;
@@ -80,7 +92,15 @@ export class RangeJob {
     core.ranges.add(this);
     if (this.policy !== undefined) core.timeLimits.add(this.policy.timeout);
     onAbort(this.policy?.signal, this.#onAbort);
-    this.#startSlot(0, this.#items, 1, this.#items);
+    try {
+      this.#encode();
+    } catch (error) {
+      core.attachments.discard();
+      // Ended by a getter: the sink knows.
+      if (this.#ended) return;
+      this.#withdraw();
+      throw error;
+    }
   }
 
   /** Drops the items that no worker has claimed yet. */
@@ -94,19 +114,21 @@ export class RangeJob {
     // First, so that what a worker claims from here on it does not run.
     this.drop();
     for (const { slot } of this.#slots) this.core.stopper.stop(slot, this.policy?.grace ?? this.core.options.grace);
-    this.#giveUp(error);
+    this.#end();
+    this.#sink.failed(error);
   }
 
   refuse(error: unknown): void {
     if (this.#ended) return;
-    for (const { slot } of this.#slots) this.core.stopper.tell(slot);
-    this.#giveUp(error);
+    this.#withdraw();
+    this.#sink.failed(error);
   }
 
-  #giveUp(error: unknown): void {
+  /** Nobody wants it any more. */
+  #withdraw(): void {
+    for (const { slot } of this.#slots) this.core.stopper.tell(slot);
     this.drop();
     this.#end();
-    this.#sink.failed(error);
   }
 
   // ------------------------------------------------------------------------------------ from RangeSlot
@@ -151,7 +173,7 @@ export class RangeJob {
     }
     if (this.core.workers.at(seat)?.farewell === 'killed' && this.core.running) {
       // The worker was ended because of another task: this one runs again, and that is no retry.
-      this.#startSlot(index, 1, attempt);
+      this.#again(index, attempt);
       return;
     }
     this.#open++;
@@ -243,7 +265,7 @@ export class RangeJob {
     this.#attempts.set(index, attempt + 1);
     const again = () => {
       this.#open--;
-      if (!this.#ended) this.#startSlot(index, 1, attempt + 1);
+      if (!this.#ended) this.#again(index, attempt + 1);
       this.#maybeFree();
     };
     this.#open++;
@@ -251,15 +273,65 @@ export class RangeJob {
     else this.core.agenda.in(ms, again);
   }
 
-  /** Starts a slot for all items (`tasks` of them), or for one that runs again (0: it has been counted before). */
-  #startSlot(base: number, items: number, attempt: number, tasks = 0): void {
-    const slot = new RangeSlot(this, base, items, attempt);
+  /** Encodes the items, and hands over each part as soon as it is there. */
+  #encode(): void {
+    const { core } = this;
+    const { chunk, star } = this.#plan;
+    for (const input of encodeItems(core, this.#items, star, chunk !== 0)) {
+      if (this.#ended) {
+        // By somebody's getter, or for want of memory.
+        freeInput(input);
+        return;
+      }
+      this.#inputs.push(input);
+      const { first: base, items } = input;
+      const slot = this.#newSlot({ input, base, items, attempt: 1, call: this.#call });
+      if (this.#inputs.length === 1) {
+        this.#waiting.push(slot);
+        core.enqueue(this.#opening());
+      } else if (this.#waiting.length > 0) {
+        this.#waiting.push(slot);
+      } else {
+        this.#startSlot(slot);
+      }
+    }
+  }
+
+  /** The call in the queue of those that wait for room: it begins with the parts that it has by then. */
+  #opening(): Waiting {
+    return {
+      tasks: this.#items.length,
+      start: () => {
+        for (; this.#waiting.length > 0; this.#waiting.shift()) if (!this.#tryStart(this.#waiting[0])) return false;
+        return true;
+      },
+      refuse: (error) => this.refuse(error),
+    };
+  }
+
+  /** Runs one item again. It has been counted before. */
+  #again(index: number, attempt: number): void {
+    const input = this.#inputs.findLast(({ first }) => first <= index) as RangeInput;
+    this.#startSlot(this.#newSlot({ input, base: index, items: 1, attempt, call: this.core.nextCall() }));
+  }
+
+  #newSlot(share: Share): RangeSlot {
+    const slot = new RangeSlot(this, share);
     this.#slots.add(slot);
     this.#open++;
+    return slot;
+  }
+
+  #tryStart(slot: RangeSlot): boolean {
+    return slot.start(this.#fn, this.#flags, this.#plan.chunk, this.#column);
+  }
+
+  /** Starts a slot of a call that has begun. */
+  #startSlot(slot: RangeSlot): void {
     const waiting: Waiting = {
-      tasks,
+      tasks: 0,
       start: () => {
-        if (!this.#ended) return slot.start(this.#fn, this.#input, this.#flags, this.#chunk, this.#column);
+        if (!this.#ended) return this.#tryStart(slot);
         slot.abandon();
         return true;
       },
@@ -269,8 +341,7 @@ export class RangeJob {
       },
     };
     try {
-      if (tasks === 0) this.core.enqueueFirst(waiting);
-      else this.core.enqueue(waiting);
+      this.core.enqueueFirst(waiting);
     } catch (error) {
       waiting.refuse(error);
     }
@@ -292,6 +363,7 @@ export class RangeJob {
     offAbort(this.policy?.signal, this.#onAbort);
     if (this.#unsettled > 0) this.core.finished(this.#unsettled);
     this.#unsettled = 0;
+    for (const slot of this.#waiting.splice(0)) slot.abandon();
     this.#maybeFree();
   }
 
@@ -303,114 +375,10 @@ export class RangeJob {
   dispose(): void {
     if (!this.core.ranges.delete(this)) return;
     native.free(this.#column);
-    freeInput(this.#input);
+    for (const input of this.#inputs) freeInput(input);
   }
 }
 
 function isThrown(value: unknown): boolean {
   return value instanceof Thrown;
-}
-
-/** A job slot of a range: all of its items at first, one item that runs again later. */
-class RangeSlot implements Job {
-  slot = 0;
-  readonly #job: RangeJob;
-  readonly #base: number;
-  readonly #items: number;
-  readonly #attempt: number;
-  /** Items that are not accounted for: while there are any, a worker may read the slot and the input. */
-  #left: number;
-
-  constructor(job: RangeJob, base: number, items: number, attempt: number) {
-    this.#job = job;
-    this.#base = base;
-    this.#items = items;
-    this.#left = items;
-    this.#attempt = attempt;
-  }
-
-  get policy(): Policy | undefined {
-    return this.#job.policy;
-  }
-
-  start(fn: number, input: RangeInput, flags: number, chunk: number, column: number): boolean {
-    const { core } = this.#job;
-    if (core.slots.take(this) === 0) return false;
-    const at = this.slot * SLOT_WORDS;
-    const { u32 } = memory;
-    u32[at + Slot.fn] = fn;
-    u32[at + Slot.kind] = (Kind.range | input.kind | flags) >>> 0;
-    u32[at + Slot.argBytes] = input.view?.length ?? input.table;
-    u32[at + Slot.argBlock] = input.block;
-    u32[at + Slot.items] = this.#items;
-    u32[at + Slot.pages] = input.pages;
-    u32[at + Slot.base] = this.#base;
-    u32[at + Slot.first] = this.#job.first;
-    u32[at + Slot.resultTag] = Result.none;
-    u32[at + Slot.resultBlock] = column;
-    u32[at + Slot.chunk] = chunk;
-    u32[at + Slot.call] = core.nextCall();
-    u32[at + Slot.cancelled] = 0;
-    u32[at + Slot.attempt] = this.#attempt << 16;
-    u32[at + Slot.state] = State.running;
-    try {
-      if (input.view !== undefined) writeView(this.slot, input.view);
-      if (core.dispatch.range(this.slot)) return true;
-    } catch (error) {
-      this.#forgetBlocks();
-      core.slots.release(this.slot);
-      throw error;
-    }
-    this.#forgetBlocks();
-    core.slots.release(this.slot);
-    return false;
-  }
-
-  /** It never started. */
-  abandon(): void {
-    this.#job.closed(this);
-  }
-
-  drop(): void {
-    if (this.slot !== 0) Atomics.store(memory.i32, this.slot * SLOT_WORDS + Slot.cancelled, 1);
-  }
-
-  record(kind: number, a: number, b: number, c: number, d: number, e: number): void {
-    if (kind === Record.part) {
-      this.#job.part(this.#base + a, b, c, d, e);
-      this.#account(b);
-    } else if (kind === Record.dropped) {
-      this.#account(a);
-    } else if (kind === Record.lost) {
-      this.#job.lost(this.#base + a, b, this.#attempt);
-      this.#account(1);
-    } else if (kind === Record.report) {
-      this.#job.report(this.#base + a, d, e);
-    }
-  }
-
-  timedOut(index: number, stop: () => void): void {
-    this.#job.timedOut(this.#base + index, this.#attempt, stop);
-  }
-
-  refuse(error: unknown): void {
-    this.#job.refuse(error);
-  }
-
-  #account(items: number): void {
-    this.#left -= items;
-    if (this.#left > 0) return;
-    const { core } = this.#job;
-    native.closeRange(core.id, this.slot);
-    // The input and the column belong to the whole range, not to this slot.
-    this.#forgetBlocks();
-    core.release(this.slot);
-    this.#job.closed(this);
-  }
-
-  #forgetBlocks(): void {
-    const at = this.slot * SLOT_WORDS;
-    memory.u32[at + Slot.argBlock] = 0;
-    memory.u32[at + Slot.resultBlock] = 0;
-  }
 }
