@@ -284,7 +284,8 @@ mod tests {
             s.spawn(|| context.send(record(2)));
             while !context.sleep(context.bell(), Duration::ZERO, Duration::from_secs(3600)) {}
         });
-        assert_eq!(count(), 2, "it was rung, and has not drained");
+        // Three if the record came before the sleep: then it had woken the event loop already.
+        assert!(matches!(count(), 2 | 3), "it was rung, and has not drained");
     }
 
     #[test]

@@ -107,7 +107,8 @@ impl Region {
     /// `count` 64-bit words from `offset` on, or None where there are not so many.
     pub fn longs(&self, offset: usize, count: usize) -> Option<&[AtomicU64]> {
         self.long(offset.checked_add(count.checked_sub(1)?.checked_mul(8)?)?)?;
-        let first = self.long(offset)?;
+        // Not by way of `long`: a reference to the first word gives no right to those behind it.
+        let first = self.at(offset, 8)?.cast::<AtomicU64>();
         // SAFETY: the first and the last of them are committed, and so is what lies between; as for `word`.
         Some(unsafe { std::slice::from_raw_parts(first, count) })
     }
