@@ -295,8 +295,8 @@ export class CallJob implements Job {
     if (end >= 0) {
       this.#fill(fn, Args.message, 0, end - from);
     } else {
-      const { scratch, length, handles } = core.encoder;
-      this.#fill(fn, Args.message, memory.store(scratch.u8, length, handles), length);
+      const { scratch, length } = core.encoder;
+      this.#fill(fn, Args.message, memory.store(scratch.u8, length, core.encoder.takeHandles()), length);
     }
   }
 
@@ -325,7 +325,8 @@ export class CallJob implements Job {
     const moved = transfer === undefined ? undefined : core.attachments.moved(transfer);
     core.encoder.encode(memory, 0, 0, args, 0, args.length, false, moved);
     if (core.attachments.any) this.#luggage = core.attachments.pack(transfer);
-    const { scratch, length, handles } = core.encoder;
+    const { scratch, length } = core.encoder;
+    const handles = core.encoder.takeHandles();
     const message = Buffer.from(scratch.u8.subarray(0, length));
     core.enqueue({
       tasks: 1,

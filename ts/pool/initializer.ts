@@ -21,7 +21,7 @@ export function prepareInitializer(core: Core): PreparedInitializer | undefined 
   } finally {
     encoder.label = 'args';
   }
-  return { fn, block: memory.store(encoder.scratch.u8, encoder.length, encoder.handles), bytes: encoder.length };
+  return { fn, block: memory.store(encoder.scratch.u8, encoder.length, encoder.takeHandles()), bytes: encoder.length };
 }
 
 /** What an initializer threw. */

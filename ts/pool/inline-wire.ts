@@ -122,14 +122,14 @@ export class Wire implements Hooks {
     this.#encoder.label = label;
     try {
       encode(transfer && this.#ids(transfer));
-      const { scratch, length, handles } = this.#encoder;
+      const { scratch, length } = this.#encoder;
       // Not from Node's slab: the decoder wants memory whose first byte is the message's first.
       const bytes = Buffer.allocUnsafeSlow(length);
       bytes.set(scratch.u8.subarray(0, length));
       const attached = new Map<number, unknown>(draft.shared);
       const { packed } = draft;
       if (packed.length > 0) unpack(parcelOf(packed, transfer), attached);
-      return new Message(bytes, attached, packed.length > 0, handles);
+      return new Message(bytes, attached, packed.length > 0, this.#encoder.takeHandles());
     } finally {
       this.#draft = outer;
       this.#encoder.label = outerLabel;

@@ -92,8 +92,11 @@ function copyNumbers(items: Items, into: Float64Array, at: number): boolean {
 }
 
 function sharedView(core: Core, items: NumberArray): RangeInput {
-  core.encoder.encode(memory, 0, 0, [items], 0, 1, false);
+  // A plain view also of an `Array`: loops over plain views of other calls stay as fast as they are.
+  const plain = items.subarray();
+  core.encoder.encode(memory, 0, 0, [plain], 0, 1, false);
   const view = Buffer.from(core.encoder.scratch.u8.subarray(0, core.encoder.length));
+  core.encoder.takeHandles();
   const { shared } = core.attachments.pack(undefined);
   // Kept as long as the items are read: the message does not keep an array over manycore's own memory alive.
   const luggage = { shared: [...shared, items], parcel: undefined };
@@ -137,7 +140,7 @@ function* pages(core: Core, items: Items, limit: number): Generator<RangeInput, 
         const end = encoder.encode(bytes, from, bytes.u8.length, list, lo, hi, true);
         if (end < 0) append(encoder.scratch.u8, encoder.length);
         else used = end;
-        if (encoder.handles.length > 0) handles.push(...encoder.handles);
+        handles.push(...encoder.takeHandles());
         table.push(from, used, lo);
         // Items are mostly as large as those before them; an item is not encoded twice to find out.
         const fitting = Math.max(1, Math.floor((MAX_PAGE_BYTES * (hi - lo)) / (used - from)));

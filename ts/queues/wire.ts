@@ -74,8 +74,8 @@ class Wire {
     const encoder = this.#encoder;
     encoder.label = label;
     encoder.encodeOne(memory, 0, 0, value);
-    const { scratch, length, handles } = encoder;
-    return { block: memory.store(scratch.u8, length, handles), bytes: length };
+    const { scratch, length } = encoder;
+    return { block: memory.store(scratch.u8, length, encoder.takeHandles()), bytes: length };
   }
 
   /** Makes a stored message the only one in the area. Answers its bytes there. */
@@ -101,8 +101,8 @@ class Wire {
     const from = at + HEAD;
     const end = encoder.encodeOne(memory, from, from + INLINE, value);
     if (end < 0) {
-      const { scratch, length, handles } = encoder;
-      return this.#head(at, length, memory.store(scratch.u8, length, handles));
+      const { scratch, length } = encoder;
+      return this.#head(at, length, memory.store(scratch.u8, length, encoder.takeHandles()));
     }
     this.#head(at, end - from, 0);
     return (end + 7) & ~7;
@@ -123,8 +123,8 @@ class Wire {
     }
     if (end >= 0) return this.#head(at, end - from, block);
     native.free(block);
-    const { scratch, length, handles } = encoder;
-    return this.#head(at, length, memory.store(scratch.u8, length, handles));
+    const { scratch, length } = encoder;
+    return this.#head(at, length, memory.store(scratch.u8, length, encoder.takeHandles()));
   }
 
   #head(at: number, bytes: number, block: number): number {

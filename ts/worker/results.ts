@@ -76,7 +76,7 @@ export class Results {
     const bytes = this.#page(results);
     let block = 0;
     try {
-      block = memory.store(this.#encoder.scratch.u8, bytes, this.#encoder.handles);
+      block = memory.store(this.#encoder.scratch.u8, bytes, this.#encoder.takeHandles());
     } catch {
       // Without a block, the owner knows that there is no memory for the results.
     }
@@ -105,9 +105,9 @@ export class Results {
     if (end >= 0) {
       u32[at + Slot.resultBytes] = end - from;
     } else {
-      const { scratch, length, handles } = this.#encoder;
+      const { scratch, length } = this.#encoder;
       u32[at + Slot.resultBytes] = length;
-      const block = memory.store(scratch.u8, length, handles);
+      const block = memory.store(scratch.u8, length, this.#encoder.takeHandles());
       memory.u32[at + Slot.resultBlock] = block;
     }
     memory.u32[at + Slot.resultTag] = tag;

@@ -115,7 +115,7 @@ export class Tasks {
 
   report(lane: TaskLane, value: unknown): void {
     this.#encoder.encodeOne(memory, 0, 0, value);
-    const { scratch, length, handles } = this.#encoder;
-    native.report(lane.lane, memory.store(scratch.u8, length, handles), length);
+    const { scratch, length } = this.#encoder;
+    native.report(lane.lane, memory.store(scratch.u8, length, this.#encoder.takeHandles()), length);
   }
 }

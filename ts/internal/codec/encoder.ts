@@ -34,13 +34,12 @@ export interface Mark {
 export class Encoder extends Output {
   /** Names the values in the `path` of an error: `label[2].db`, or with `encodeOne`, `label.db`. */
   label = 'value';
-  /** Handles of shared objects, and buffers over their bytes, that the last message names. */
-  handles: readonly object[] = NO_HANDLES;
   readonly hooks: Hooks;
   readonly buffers = new BufferList();
 
   readonly #tree = new ShapeTree();
   #busy = false;
+  #handles: readonly object[] = NO_HANDLES;
   #index = 0;
   /** The number of this message; a shape that carries it is described already. */
   #message = 0;
@@ -92,6 +91,7 @@ export class Encoder extends Output {
       }
       return this.#end(independent ? tags.MANY | tags.INDEPENDENT : tags.MANY);
     } catch (error) {
+      this.#handles = NO_HANDLES;
       const root = `${this.label}[${this.#index}]`;
       throw failureOf(error, independent ? [values[this.#index]] : values.slice(lo, this.#index + 1), (i) =>
         independent ? root : `${this.label}[${lo + i}]`,
@@ -111,10 +111,21 @@ export class Encoder extends Output {
       this.value(value);
       return this.#end(0);
     } catch (error) {
+      this.#handles = NO_HANDLES;
       throw failureOf(error, [value], () => this.label);
     } finally {
       this.#close();
     }
+  }
+
+  /**
+   * Handles of shared objects, and buffers over their bytes, that the last message names. Given once: an encoder that is
+   * idle keeps nothing alive.
+   */
+  takeHandles(): readonly object[] {
+    const handles = this.#handles;
+    this.#handles = NO_HANDLES;
+    return handles;
   }
 
   /** A getter of the user's encodes something while we encode: it gets an encoder of its own, and we leave the target. */
@@ -125,7 +136,7 @@ export class Encoder extends Output {
     const result = run(inner);
     this.scratch = inner.scratch;
     this.length = inner.length;
-    this.handles = inner.handles;
+    this.#handles = inner.takeHandles();
     return result;
   }
 
@@ -133,7 +144,7 @@ export class Encoder extends Output {
     this.#busy = true;
     this.#message++;
     this.#flags = 0;
-    this.handles = NO_HANDLES;
+    this.#handles = NO_HANDLES;
     this.#polluted = false;
     for (const _ in EMPTY) this.#polluted = true;
     if (moved !== undefined) this.buffers.moved = moved;
@@ -286,7 +297,7 @@ export class Encoder extends Output {
       throw new Unsendable(object, error);
     }
     this.stayApart();
-    this.handles = [...this.handles, object];
+    this.#handles = [...this.#handles, object];
     return block;
   }
 
