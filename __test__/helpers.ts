@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -158,6 +159,16 @@ export async function collectGarbage(): Promise<void> {
   }
   gc();
 }
+
+/** Collects garbage until `condition` holds. Has no limit of its own: the test's watchdog ends what hangs. */
+export async function collected(condition: () => boolean): Promise<void> {
+  while (!condition()) await collectGarbage();
+}
+
+/** What the addon counts in the whole process: shared objects that are alive, and bytes of blocks in use. */
+export const addon: { objectCount(): number; blocksInUse(): number } = createRequire(import.meta.url)('node-gyp-build')(
+  fileURLToPath(new URL('..', import.meta.url)),
+);
 
 /** What a child process did. */
 export interface Finished {

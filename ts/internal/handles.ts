@@ -13,8 +13,8 @@ export interface SharedHandle {
   readonly [handleKey]: { readonly addon: string; readonly block: number; readonly facet: Facet };
 }
 
-/** What of an object a handle is: the object itself, or the lock that a Value or an Array contains. */
-export const Facet = { object: 0, lock: 1 } as const;
+/** What of an object a handle is: the object itself, the lock that a Value or an Array contains, a Value without its lock. */
+export const Facet = { object: 0, lock: 1, raw: 2 } as const;
 export type Facet = (typeof Facet)[keyof typeof Facet];
 
 /** What is sent as its class and plain data that describe it, such as a `SharedMemory` by its name. */
@@ -38,11 +38,16 @@ interface Isolate {
   readonly buffers: WeakMap<object, number>;
 }
 
+let found: Isolate | undefined;
+
 function isolate(): Isolate {
-  const key = Symbol.for(`manycore.shared:${nativePath}`);
-  const scope = globalThis as { [key: symbol]: Isolate | undefined };
-  if (scope[key] === undefined) Object.defineProperty(globalThis, key, { value: { buffers: new WeakMap() } });
-  return scope[key] as Isolate;
+  if (found === undefined) {
+    const key = Symbol.for(`manycore.shared:${nativePath}`);
+    const scope = globalThis as { [key: symbol]: Isolate | undefined };
+    if (scope[key] === undefined) Object.defineProperty(globalThis, key, { value: { buffers: new WeakMap() } });
+    found = scope[key] as Isolate;
+  }
+  return found;
 }
 
 /** Remembers that `buffer` shows the bytes of an object. */

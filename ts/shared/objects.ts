@@ -27,6 +27,9 @@ export const ObjectLayout = { a: 4, b: 8, c: 12, word: 16, aside: 20, waiters: 2
 /** Byte offset of a field of an object. */
 export const fieldOf = (block: number, field: number): number => block * UNIT + BLOCK_HEADER + field;
 
+/** One of the words that an object begins with. */
+export const constantOf = (block: number, field: number): number => memory.u32[fieldOf(block, field) / 4];
+
 /** Handles of this isolate by their object's block: an object that arrives twice is the same handle. */
 const handles = new Map<number, WeakRef<object>>();
 const collected = new FinalizationRegistry<{ readonly block: number; readonly ref: WeakRef<object> }>(
@@ -93,15 +96,15 @@ export function disown(handle: object, block: number): void {
 export function openHandle(block: number, facet: number = Facet.object): object | undefined {
   const handle = handles.get(block)?.deref() ?? makeHandle(block);
   if (facet === Facet.object || handle === undefined) return handle;
-  // The lock that the object contains.
-  return (handle as { getLock?(): object }).getLock?.();
+  const whole = handle as { getLock?(): object; getObj?(): object };
+  return facet === Facet.lock ? whole.getLock?.() : whole.getObj?.();
 }
 
 function makeHandle(block: number): object | undefined {
   ready();
   if (!native.openObject(block)) return undefined;
   memory.ensure(fieldOf(block, ObjectLayout.state));
-  return makers.get(memory.u32[fieldOf(block, 0) / 4])?.(block);
+  return makers.get(constantOf(block, 0))?.(block);
 }
 
 const buffers = new Map<number, WeakRef<ArrayBufferLike>>();
@@ -114,25 +117,34 @@ const droppedBuffers = new FinalizationRegistry<{ readonly block: number; readon
 const keptBuffers: ArrayBufferLike[] = [];
 
 /**
- * The buffer over exactly the data of an Array, one per isolate: a SharedArrayBuffer where the runtime can make one over
- * memory that is not its own, else an ArrayBuffer. It keeps the object alive. Undefined: there is no such object.
+ * The buffer over exactly the data of an Array that this isolate holds, one per isolate: a SharedArrayBuffer where the
+ * runtime can make one over memory that is not its own, else an ArrayBuffer. It keeps the object alive by itself.
  */
+export function bufferFor(block: number): ArrayBufferLike {
+  const known = buffers.get(block)?.deref();
+  if (known !== undefined) return known;
+  const buffer = native.objectBuffer(block, ObjectLayout.data, constantOf(block, ObjectLayout.b));
+  if (!isMainThread && buffer instanceof ArrayBuffer) keptBuffers.push(buffer);
+  const ref = new WeakRef(buffer);
+  buffers.set(block, ref);
+  droppedBuffers.register(buffer, { block, ref });
+  bufferOf(buffer, block);
+  return buffer;
+}
+
+/** The buffer over an Array's data, of which a message has a view. Undefined: there is no such object. */
 export function openBuffer(block: number): ArrayBufferLike | undefined {
   const known = buffers.get(block)?.deref();
   if (known !== undefined) return known;
   ready();
   if (!native.openObject(block)) return undefined;
   memory.ensure(fieldOf(block, ObjectLayout.state));
-  if (memory.u32[fieldOf(block, 0) / 4] !== ObjectKind.array) return undefined;
-  const buffer = native.objectBuffer(block, ObjectLayout.data, memory.u32[fieldOf(block, ObjectLayout.b) / 4]);
-  if (!isMainThread && buffer instanceof ArrayBuffer) keptBuffers.push(buffer);
-  const ref = new WeakRef(buffer);
-  buffers.set(block, ref);
-  droppedBuffers.register(buffer, { block, ref });
-  bufferOf(buffer, block);
-  // The buffer itself keeps the object alive; a handle, where there is one, is counted by itself.
-  if (handles.get(block)?.deref() === undefined) native.releaseObject(block);
-  return buffer;
+  try {
+    return constantOf(block, 0) === ObjectKind.array ? bufferFor(block) : undefined;
+  } finally {
+    // Only a handle counts as holding the object.
+    if (handles.get(block)?.deref() === undefined) native.releaseObject(block);
+  }
 }
 
 /** What was described by its class and data. Undefined: the type is unknown. */
