@@ -1,5 +1,6 @@
 import { TimeoutError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
+import { isThenable } from '../internal/thenable.js';
 import { type CurrentTask, runAs } from './current-task.js';
 import type { InlineCall } from './inline-call.js';
 
@@ -148,9 +149,3 @@ export class InlineAttempt {
 
 /** What a task's signal says in a worker, too. */
 const stopReason = () => new TimeoutError('The task timed out or was cancelled');
-
-/** Whether `value` has to be awaited. Throws what reading its `then` throws. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;
-  return typeof (value as { then?: unknown }).then === 'function';
-}

@@ -1,5 +1,5 @@
 import type { ResolvedPoolOptions } from '../internal/options.js';
-import { isThenable } from './inline-attempt.js';
+import { isThenable } from '../internal/thenable.js';
 import { InlineFunction } from './inline-function.js';
 import { type InlineInputs, inputOf } from './inline-inputs.js';
 import type { Wire } from './inline-wire.js';
