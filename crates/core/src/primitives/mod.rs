@@ -12,7 +12,7 @@ mod gate;
 pub mod lock;
 pub mod semaphore;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod words;
 
 pub use gate::{GATE_BYTES, Gate, GateRef, Rung, SLOTS, WAITED, WAITERS};

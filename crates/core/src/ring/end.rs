@@ -25,7 +25,7 @@ impl<'a, M: Memory> Ring<'a, M> {
         let mut head = self.state.head().acquire();
         while let Some(chunk) = Chunk::at(self.memory, self.state.first().acquire() as u32) {
             if let Some(index) = chunk.index(head) {
-                let count = (ENTRIES - index).min(tail - head);
+                let count = (ENTRIES - index).min(tail.saturating_sub(head));
                 head += count;
                 self.state.head().release(head);
                 for block in chunk.blocks(index, count) {

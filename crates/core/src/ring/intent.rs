@@ -26,7 +26,7 @@ pub(super) enum Op {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub op: Op,
-    /// How many messages it is about; up to 2²⁴ − 1.
+    /// How many entries of a chunk it is about.
     pub count: u32,
     /// Block of the ring.
     pub object: u32,

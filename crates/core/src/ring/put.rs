@@ -119,7 +119,7 @@ impl<'a, M: Memory> Ring<'a, M> {
         if self.max_items == 0 {
             return u64::MAX;
         }
-        let left = |head: u64| self.max_items.saturating_sub(tail - head);
+        let left = |head: u64| self.max_items.saturating_sub(tail.saturating_sub(head));
         match left(self.state.head_seen().get()) {
             0 => {
                 let head = self.state.head().acquire();

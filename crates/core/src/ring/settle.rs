@@ -82,8 +82,7 @@ impl<'a, M: Memory> Ring<'a, M> {
             let total = (settled >> 32).wrapping_add(if lost { count } else { 0 }) << 32 | u64::from(epoch);
             let cell = me.cell.map_or(0, |cell| cell.load()).saturating_sub(count as u32);
             let cell = if lost { 0 } else { cell };
-            let step = Step { op: Op::Settle, count: count as u32, object: self.object, at, total, cell };
-            me.intent.write(step);
+            me.intent.write(Step { op: Op::Settle, count: 0, object: self.object, at, total, cell });
             self.state.done().release(done);
             self.state.settled().release(total);
             if let Some(word) = me.cell {

@@ -103,13 +103,14 @@ fn who_stops_waiting_passes_its_ring_on() {
     model(three, |world| {
         let stays = thread::spawn({
             let world = world.clone();
-            move || get(&world, 1).unwrap()
+            move || get(&world, 2).unwrap()
         });
         let leaves = thread::spawn({
             let world = world.clone();
             move || {
-                let got = world.ring().get(&world.caller(2), World::area_at(2), true).unwrap();
-                world.ring().leave_items(&world.caller(2));
+                // Its slot is the first to be rung.
+                let got = world.ring().get(&world.caller(1), World::area_at(1), true).unwrap();
+                world.ring().leave_items(&world.caller(1));
                 got != Got::Empty
             }
         });
@@ -139,14 +140,16 @@ fn a_producer_that_waits_gets_room() {
 #[test]
 fn room_for_two_reaches_both_that_wait() {
     model(
-        || Setup { contexts: 3, max_bytes: 1, ..Setup::default() },
+        || Setup { contexts: 3, max_bytes: 99, ..Setup::default() },
         |world| {
-            assert_eq!(put(&world, 2, 1), Put::Done);
+            let message = world.block(2, 1);
+            assert_eq!(world.ring().put(&world.caller(2), message, false).unwrap(), Put::Done);
             let producers = [0, 1].map(|index| {
                 let world = world.clone();
                 thread::spawn(move || put_waiting(&world, index, index as u64))
             });
-            (0..3).for_each(|_| assert!(get(&world, 2).is_some()));
+            // It has 100 bytes: without it both may put.
+            assert!(get(&world, 2).is_some());
             producers.into_iter().for_each(|producer| producer.join().unwrap());
         },
     );

@@ -2,7 +2,8 @@
 //! Nobody waits with a time limit: a ring that is lost is a test that hangs; a message that is lost, comes twice or out of
 //! order is found in the end, and so is a block.
 
-use super::world::{Setup, World, mortal};
+use super::world::{MESSAGES, Setup, World, mortal};
+use crate::primitives::testing::Watchdog;
 use crate::ring::{Fault, Got, Long, Memory, Put, flag};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -97,7 +98,7 @@ impl Actor<'_> {
                 Some(Got::Bytes(_)) => all.push(world.got(index) as u32),
                 Some(Got::Block { block, .. }) => {
                     assert!(world.free(World::id(index), block));
-                    all.push(block - super::world::MESSAGES);
+                    all.push(block - MESSAGES);
                 }
                 Some(Got::Ended) => return (all, doubtful),
                 Some(Got::Empty) => unreachable!(),
@@ -127,6 +128,7 @@ fn sweeper(world: &World, graves: Receiver<Grave>, mut random: Random) -> u32 {
 }
 
 fn run(seed: u64, risk: u32, max_items: u32, max_bytes: u32) {
+    let _watchdog = Watchdog::new();
     let setup = Setup { contexts: CLOSER + 1, chunks: 2 * COUNT / 5 + 9, max_items, max_bytes, counted: true, area: 8 };
     let world = &World::new(setup);
     let (graves, dug) = channel();
