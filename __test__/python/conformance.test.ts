@@ -24,7 +24,12 @@ for (const part of parts.filter((part) => existsSync(join(folder, part)))) {
 const through = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
 test('every item has a line', () => {
-  const items = [...through(84, 93), ...through(105, 140), ...through(165, 177), ...through(1, 54).map((n) => `B${n}`)].map(String);
+  const items = [
+    ...through(84, 93),
+    ...through(105, 140),
+    ...through(165, 177),
+    ...through(1, 54).map((n) => `B${n}`),
+  ].map(String);
   const listed = rows.map((row) => row.item);
   expect(listed).toEqual(expect.arrayContaining(items));
   expect(new Set(listed).size).toBe(listed.length);
