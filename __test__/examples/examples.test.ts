@@ -120,3 +120,33 @@ test('demo runs both parts, compares them with one thread, and says what each wo
   const tasks = table.map((line) => Number(line.split('│')[3]));
   expect(tasks.reduce((a, b) => a + b, 0)).toBe(51);
 });
+
+describe('shared state', () => {
+  test('counter: a hundred increments from each of four workers', async () => {
+    expect(await run('counter')).toEqual(['count 400, by worker 100 100 100 100']);
+  });
+
+  test('producer-consumer: a queue and an end marker', async () => {
+    expect(await run('producer-consumer')).toEqual(['1000 items, sum of squares 333833500']);
+  });
+
+  test('joinable-queue: taskDone and join', async () => {
+    expect(await run('joinable-queue')).toEqual(['all done: 35 letters', '9 words by 2 workers']);
+  });
+
+  test('event-stop: an event stops a worker in its loop', async () => {
+    expect(await run('event-stop')).toEqual(['stopped after at least 1000 turns']);
+  });
+
+  test('log-lock: entries of many workers stay whole', async () => {
+    expect(await run('log-lock')).toEqual(['100 whole entries of 100']);
+  });
+
+  test('shared-state: what a worker changed has changed here', async () => {
+    expect(await run('shared-state')).toEqual(['3.1415927', '0 -1 -2 -3 -4 -5 -6 -7 -8 -9']);
+  });
+
+  test('matrix: rows of a product, in place', async () => {
+    expect(await run('matrix')).toEqual(['120 × 120: right, trace 86389']);
+  });
+});
