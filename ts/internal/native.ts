@@ -37,7 +37,7 @@ export interface Native {
   ringGet(block: number, max: number, at: number, bytes: number, wait: boolean, cell: number): number;
   ringReady(block: number, wait: boolean): boolean;
   ringLeave(block: number, what: number): void;
-  ringShut(block: number, flags: number): void;
+  ringShut(block: number, flags: number, cell: number): void;
   ringState(block: number): number[];
   ringTaskDone(block: number, cell: number): boolean;
   ringJoin(block: number, since: number, wait: boolean): boolean;

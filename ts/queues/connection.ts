@@ -1,7 +1,7 @@
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import { expected } from '../internal/describe.js';
 import { BufferTooShortError, EOFError, StateError, TimeoutError } from '../internal/errors.js';
-import { handleKey, type SharedHandle } from '../internal/handles.js';
+import { blockOf, handleKey, type SharedHandle } from '../internal/handles.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { integerFrom } from '../internal/options/checks.js';
@@ -20,6 +20,7 @@ import {
 import { waitOptions } from '../sync/options.js';
 import { QueueKind, RING_BYTES } from './queue.js';
 import { Ended, RingSide } from './ring.js';
+import { Parcel } from './wire.js';
 
 /** Bytes on their way in one direction from which on a sender waits. One message may be longer. */
 const PIPE_BYTES = 1 << 20;
@@ -46,8 +47,8 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
     super(from.block);
     const input = memory.u32[fieldOf(from.block, ObjectLayout.a) / 4];
     const output = memory.u32[fieldOf(from.block, ObjectLayout.b) / 4];
-    this.#input = input === 0 ? undefined : new RingSide(input, 0);
-    this.#output = output === 0 ? undefined : new RingSide(output, 0);
+    this.#input = input === 0 ? undefined : new RingSide(this, input, 0);
+    this.#output = output === 0 ? undefined : new RingSide(this, output, 0);
   }
 
   /** Whether this thread has closed the end. */
@@ -76,7 +77,7 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
     const limits = waitOptions(options);
     const output = this.#sending();
     limits.signal?.throwIfAborted();
-    sent(output.tryPut([value], 0) ?? (await output.put([value], 0, limits)));
+    sent(await output.put(new Parcel([value], 'value'), limits));
   }
 
   /** As {@link send}, blocking the calling thread. A signal is looked at as the wait begins: it cannot fire meanwhile. */
@@ -84,7 +85,7 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
     const limits = waitOptions(options);
     const output = this.#sending();
     limits.signal?.throwIfAborted();
-    sent(output.putSync([value], 0, limits));
+    sent(output.putSync(new Parcel([value], 'value'), limits));
   }
 
   /**
@@ -114,13 +115,17 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
    */
   async poll(options: WaitOptions = { timeout: 0 }): Promise<boolean> {
     const limits = waitOptions(options);
-    return this.#receiving().ready(limits);
+    const input = this.#receiving();
+    limits.signal?.throwIfAborted();
+    return input.ready(limits);
   }
 
   /** As {@link poll}, blocking the calling thread. */
   pollSync(options: WaitOptions = { timeout: 0 }): boolean {
     const limits = waitOptions(options);
-    return this.#receiving().readySync(limits);
+    const input = this.#receiving();
+    limits.signal?.throwIfAborted();
+    return input.readySync(limits);
   }
 
   /**
@@ -130,12 +135,12 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
    * @throws RangeError if there are no such bytes, and as {@link send} does
    */
   async sendBytes(bytes: BytesLike, offset?: number, size?: number, options?: WaitOptions): Promise<void> {
-    await this.send(part(bytes, offset, size) as T, options);
+    await this.send(sendable(part(bytes, offset, size)) as T, options);
   }
 
   /** As {@link sendBytes}, blocking the calling thread. */
   sendBytesSync(bytes: BytesLike, offset?: number, size?: number, options?: WaitOptions): void {
-    this.sendSync(part(bytes, offset, size) as T, options);
+    this.sendSync(sendable(part(bytes, offset, size)) as T, options);
   }
 
   /**
@@ -175,15 +180,19 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (;;) {
       const taken = await this.#receiving().get(1, {});
-      if (taken === Ended.shut || taken === Ended.broken) return;
+      if (taken === Ended.shut) return;
       yield received(taken) as T;
     }
   }
 
-  /** Closes this thread's handle of the end. More than once is fine. */
+  /**
+   * Closes this thread's handle of the end; what waits for it here is rejected with StateError. More than once is fine.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#input?.close(connectionClosed);
+    this.#output?.close(connectionClosed);
     disown(this, this.objectBlock);
   }
 
@@ -194,18 +203,18 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
   /** @internal */
   override get [handleKey](): SharedHandle[typeof handleKey] {
     // Its block may be another object's by now.
-    if (this.#closed) throw new StateError('the connection is closed');
+    if (this.#closed) throw connectionClosed();
     return super[handleKey];
   }
 
   #sending(): RingSide {
-    if (this.#closed) throw new StateError('The connection is closed');
+    if (this.#closed) throw connectionClosed();
     if (this.#output === undefined) throw new StateError('The connection only receives');
     return this.#output;
   }
 
   #receiving(): RingSide {
-    if (this.#closed) throw new StateError('The connection is closed');
+    if (this.#closed) throw connectionClosed();
     if (this.#input === undefined) throw new StateError('The connection only sends');
     return this.#input;
   }
@@ -245,9 +254,11 @@ function makeEnd(input: number, output: number, rings: number[]): Connection {
   return new Connection(opened(createObject(ObjectKind.connection, [input, output, 0], ObjectLayout.word, rings)));
 }
 
-function sent(put: number | Ended): void {
-  if (put === 1) return;
-  if (put === Ended.timedOut) throw new TimeoutError('The connection had no room in time');
+const connectionClosed = (): StateError => new StateError('The connection is closed');
+
+function sent(ended: Ended | undefined): void {
+  if (ended === undefined) return;
+  if (ended === Ended.timedOut) throw new TimeoutError('The connection had no room in time');
   throw new EOFError('The other end of the connection is closed');
 }
 
@@ -268,9 +279,15 @@ function part(bytes: BytesLike, offset: unknown = 0, size?: unknown): Buffer {
   return all.subarray(from, from + count);
 }
 
+/** The bytes themselves are sent, also those of memory that is shared and would be sent by reference. */
+function sendable(bytes: Buffer): Buffer {
+  const { buffer } = bytes;
+  return types.isSharedArrayBuffer(buffer) || blockOf(buffer) !== 0 ? Buffer.from(bytes) : bytes;
+}
+
 function viewOf(bytes: BytesLike): Buffer {
   if (ArrayBuffer.isView(bytes)) return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes instanceof ArrayBuffer || bytes instanceof SharedArrayBuffer) return Buffer.from(bytes as ArrayBuffer);
+  if (types.isAnyArrayBuffer(bytes)) return Buffer.from(bytes as ArrayBuffer);
   throw new TypeError(expected('bytes', 'an ArrayBuffer or a view of one', bytes));
 }
 
@@ -279,7 +296,7 @@ function lengthOf(maxLength: unknown): number {
 }
 
 function bytesOf(value: unknown): Buffer {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return viewOf(value);
+  if (ArrayBuffer.isView(value) || types.isArrayBuffer(value)) return viewOf(value);
   throw new TypeError('The message that was received is not bytes: receive it with recv()');
 }
 

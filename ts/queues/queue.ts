@@ -1,12 +1,20 @@
 import { inspect } from 'node:util';
 import { expected } from '../internal/describe.js';
-import { QueueEmptyError, QueueFullError, QueueShutDownError, StateError, TimeoutError } from '../internal/errors.js';
+import {
+  ManycoreError,
+  QueueEmptyError,
+  QueueFullError,
+  QueueShutDownError,
+  StateError,
+  TimeoutError,
+} from '../internal/errors.js';
 import { native } from '../internal/native.js';
 import { type Checks, integerFrom, isObject, ofType, readOptions } from '../internal/options/checks.js';
 import type { WaitOptions } from '../pool/options.js';
 import { createObject, ObjectKind, Opened, SharedObject } from '../shared/objects.js';
 import { waitOptions } from '../sync/options.js';
 import { Ended, RingSide, Shut } from './ring.js';
+import { Parcel } from './wire.js';
 
 /** Bytes of a ring's object. The same number is in `crates/core/src/ring/state.rs`. */
 export const RING_BYTES = 624;
@@ -30,7 +38,12 @@ const MAX_SIZE = 2 ** 32 - 1;
 /**
  * Values on their way from any threads to any threads, first in, first out. Each is delivered to one taker; the order of
  * each producer's values is kept. `put` serialises at once, so that a value that cannot be sent rejects that `put`, and
- * later changes of a value are not seen.
+ * later changes of a value are not seen. What is put stays, whatever becomes of the thread that put it; what a thread has
+ * taken and not dealt with is lost if that thread dies.
+ *
+ * A wait can be ended by `timeout` or `signal`; Ctrl+C rejects it with InterruptedError. The `*Sync` methods block the
+ * calling thread; where no other thread has the queue, and no `timeout` is given, they throw {@link DeadlockError} in place
+ * of waiting for ever.
  *
  * Python: `multiprocessing.Queue`.
  * @example
@@ -42,7 +55,6 @@ const MAX_SIZE = 2 ** 32 - 1;
 export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T> {
   /** @internal */
   protected readonly ring: RingSide;
-  #closed = false;
 
   /**
    * @param maxSize how many values it has room for, or options. @default any number
@@ -54,121 +66,105 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
   constructor(from?: number | QueueOptions | Opened, kind: QueueKind = QueueKind.plain) {
     super(from instanceof Opened ? from.block : makeRing(from, kind));
     const block = this.objectBlock;
-    this.ring = new RingSide(block, kind === QueueKind.joinable ? native.cell(block) : 0);
+    this.ring = new RingSide(this, block, kind === QueueKind.joinable ? cellOf(block) : 0);
   }
 
   /**
-   * Puts a value, waiting for room.
+   * Puts a value, waiting for room. Python: `put(obj, block=True, timeout=None)`.
    * @throws QueueFullError when the time is up
    * @throws QueueShutDownError if the queue was shut down
    * @throws SerializationError if the value cannot be sent
    * @throws StateError if this thread closed the queue
    */
   async put(value: T, options?: WaitOptions): Promise<void> {
-    const limits = waitOptions(options);
-    this.#check();
-    limits.signal?.throwIfAborted();
-    const put = this.ring.tryPut([value], 0) ?? (await this.ring.put([value], 0, limits));
-    if (put !== 1) throw notPut(put);
+    const limits = this.#limits(options);
+    const ended = await this.ring.put(new Parcel([value], 'value'), limits);
+    if (ended !== undefined) throw notPut(ended);
   }
 
   /** As {@link put}, blocking the calling thread. A signal is looked at as the wait begins: it cannot fire meanwhile. */
   putSync(value: T, options?: WaitOptions): void {
-    const limits = waitOptions(options);
-    this.#check();
-    limits.signal?.throwIfAborted();
-    const put = this.ring.putSync([value], 0, limits);
-    if (put !== 1) throw notPut(put);
+    const limits = this.#limits(options);
+    const ended = this.ring.putSync(new Parcel([value], 'value'), limits);
+    if (ended !== undefined) throw notPut(ended);
   }
 
   /** As {@link put}, at once. Python: `put_nowait`. @throws QueueFullError if there is no room */
   putNowait(value: T): void {
-    this.#check();
-    const put = this.ring.tryPut([value], 0) ?? Ended.timedOut;
-    if (put !== 1) throw notPut(put);
+    this.ring.check();
+    const ended = this.ring.putNow(new Parcel([value], 'value'));
+    if (ended !== undefined) throw notPut(ended);
   }
 
   /**
-   * Puts many values with fewer steps than one by one, waiting for room. They are serialised as there is room for them.
+   * Puts many values with fewer steps than one by one, waiting for room. They come one behind the other, with none of this
+   * thread's between them; others may be from other threads. Serialised at once, as in {@link put}.
    * @throws as {@link put} does; then those before were put, and `error.count` says how many
    */
   async putMany(values: Iterable<T>, options?: WaitOptions): Promise<void> {
-    const limits = waitOptions(options);
-    this.#check();
-    limits.signal?.throwIfAborted();
-    const list = Array.isArray(values) ? (values as T[]) : [...values];
-    const end = endOf(limits);
-    for (let done = 0; done < list.length; ) {
-      const put = this.ring.tryPut(list, done) ?? (await this.ring.put(list, done, rest(limits, end)));
-      if (typeof put !== 'number') throw Object.assign(notPut(put), { count: done });
-      done += put;
+    const limits = this.#limits(options);
+    const parcel = new Parcel(listOf(values), 'values');
+    try {
+      const ended = await this.ring.put(parcel, limits);
+      if (ended !== undefined) throw notPut(ended);
+    } catch (error) {
+      throw counted(error, parcel);
     }
   }
 
   /** As {@link putMany}, blocking the calling thread. */
   putManySync(values: Iterable<T>, options?: WaitOptions): void {
-    const limits = waitOptions(options);
-    this.#check();
-    limits.signal?.throwIfAborted();
-    const list = Array.isArray(values) ? (values as T[]) : [...values];
-    const end = endOf(limits);
-    for (let done = 0; done < list.length; ) {
-      const put = this.ring.putSync(list, done, rest(limits, end));
-      if (typeof put !== 'number') throw Object.assign(notPut(put), { count: done });
-      done += put;
+    const limits = this.#limits(options);
+    const parcel = new Parcel(listOf(values), 'values');
+    try {
+      const ended = this.ring.putSync(parcel, limits);
+      if (ended !== undefined) throw notPut(ended);
+    } catch (error) {
+      throw counted(error, parcel);
     }
   }
 
   /**
-   * Takes the first value, waiting for one.
+   * Takes the first value, waiting for one. Python: `get(block=True, timeout=None)`.
    * @throws QueueEmptyError when the time is up
    * @throws QueueShutDownError if the queue was shut down and has no value left
    * @throws StateError if this thread closed the queue
    */
   async get(options?: WaitOptions): Promise<T> {
-    return (await this.#take(1, options))[0];
+    return got<T>(await this.ring.get(1, this.#limits(options)))[0];
   }
 
   /** As {@link get}, blocking the calling thread. A signal is looked at as the wait begins: it cannot fire meanwhile. */
   getSync(options?: WaitOptions): T {
-    return this.getManySync(1, options)[0];
+    return got<T>(this.ring.getSync(1, this.#limits(options)))[0];
   }
 
   /** As {@link get}, at once. Python: `get_nowait`. @throws QueueEmptyError if there is no value */
   getNowait(): T {
-    this.#check();
-    return got<T>(this.ring.tryGet(1, false) ?? Ended.timedOut)[0];
+    this.ring.check();
+    return got<T>(this.ring.getNow(1) ?? Ended.timedOut)[0];
   }
 
   /**
    * Takes up to `max` values, those that are there: at least one, waiting for it. Many values cost fewer steps than one
-   * by one.
+   * by one. There may be fewer than are there: some 60 KiB of small values are taken at a time.
    * @throws as {@link get} does
    */
   async getMany(max: number, options?: WaitOptions): Promise<T[]> {
-    return this.#take(most(max, 'max') as number, options);
+    most(max, 'max');
+    return got(await this.ring.get(max, this.#limits(options)));
   }
 
   /** As {@link getMany}, blocking the calling thread. */
   getManySync(max: number, options?: WaitOptions): T[] {
     most(max, 'max');
-    const limits = waitOptions(options);
-    this.#check();
-    limits.signal?.throwIfAborted();
-    return got(this.ring.getSync(max, limits));
+    return got(this.ring.getSync(max, this.#limits(options)));
   }
 
-  async #take(max: number, options: WaitOptions | undefined): Promise<T[]> {
-    const limits = waitOptions(options);
-    this.#check();
-    limits.signal?.throwIfAborted();
-    return got(await this.ring.get(max, limits));
-  }
-
-  /** Takes values until the queue is shut down. */
+  /** Takes values, one whenever the next is asked for, until the queue is shut down: leaving a loop early loses none. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (;;) {
-      this.#check();
+      this.ring.check();
       const taken = await this.ring.get(1, {});
       if (taken === Ended.shut) return;
       yield got<T>(taken)[0];
@@ -185,7 +181,7 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
    * @throws StateError if this thread closed the queue
    */
   empty(): boolean {
-    this.#check();
+    this.ring.check();
     return this.ring.state.length === 0;
   }
 
@@ -206,9 +202,12 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
     this.ring.shut(immediate ? Shut.closed | Shut.dropped : Shut.closed);
   }
 
-  /** This thread will not use the queue any more. What it put stays for the others. More than once is fine. */
+  /**
+   * This thread will not put or get any more, and what waits for that here is rejected with StateError. What it put stays
+   * for the others. More than once is fine.
+   */
   close(): void {
-    this.#closed = true;
+    this.ring.close(queueClosed);
   }
 
   /**
@@ -216,18 +215,21 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
    * @throws StateError if the queue is not closed, as in Python
    */
   async joinThread(): Promise<void> {
-    if (!this.#closed) throw new StateError('The queue is not closed: call `close()` first');
+    if (!this.ring.closed) throw new StateError('The queue is not closed: call `close()` first');
   }
 
   /** Does nothing: nothing of this thread is ever lost at its end, or waited for. */
   cancelJoinThread(): void {}
 
-  #check(): void {
-    if (this.#closed) throw new StateError('The queue is closed');
+  #limits(options: WaitOptions | undefined): WaitOptions {
+    const limits = waitOptions(options);
+    this.ring.check();
+    limits.signal?.throwIfAborted();
+    return limits;
   }
 
   [inspect.custom](): string {
-    return `${this.constructor.name} {${this.#closed ? 'closed' : this.qsize()}}`;
+    return `${this.constructor.name} {${this.ring.closed ? 'closed' : this.qsize()}}`;
   }
 }
 
@@ -249,8 +251,9 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
   }
 
   /**
-   * A value that this thread took has been dealt with. Python: `task_done()`.
-   * @throws StateError if it was called more often than values were taken
+   * A value that this thread took has been dealt with: call it in the thread that took the value, once for each.
+   * Python: `task_done()`.
+   * @throws StateError if everything that was put is done already
    */
   taskDone(): void {
     if (!native.ringTaskDone(this.objectBlock, this.ring.cell)) {
@@ -290,7 +293,7 @@ export function makeRing(given: number | QueueOptions | undefined, kind: QueueKi
   return createObject(ObjectKind.queue, [maxSize > MAX_SIZE ? 0 : maxSize, 0, kind], RING_BYTES);
 }
 
-export function notPut(why: number | Ended): Error {
+export function notPut(why: Ended): Error {
   if (why === Ended.timedOut) return new QueueFullError('The queue has no room');
   return new QueueShutDownError('The queue was shut down');
 }
@@ -303,10 +306,22 @@ export function got<T>(taken: unknown[] | Ended): T[] {
   throw new QueueShutDownError('The queue was shut down');
 }
 
-const endOf = ({ timeout }: WaitOptions): number =>
-  timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout;
+export const queueClosed = (): StateError => new StateError('The queue is closed');
 
-/** What is left of a wait of several steps. */
-function rest(limits: WaitOptions, end: number): WaitOptions {
-  return end === Number.POSITIVE_INFINITY ? limits : { ...limits, timeout: Math.max(0, end - performance.now()) };
+function cellOf(block: number): number {
+  const cell = native.cell(block);
+  if (cell === 0) throw new RangeError('The shared memory has no room for what this thread takes from a queue');
+  return cell;
+}
+
+function listOf<T>(values: Iterable<T>): readonly T[] {
+  if (typeof (values as Iterable<T> | undefined)?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(expected('values', 'an iterable', values));
+  }
+  return Array.isArray(values) ? values : [...values];
+}
+
+/** The error of a `putMany`, which says how many values were put. What a signal was given as its reason stays as it is. */
+function counted(error: unknown, parcel: Parcel): unknown {
+  return error instanceof ManycoreError ? Object.assign(error, { count: parcel.count }) : error;
 }

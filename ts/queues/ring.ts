@@ -1,17 +1,18 @@
 import { block as blockThread } from '../internal/blocking.js';
 import { DeadlockError } from '../internal/errors.js';
+import { noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { timedOut, WaitingLine, type WaitLimits } from '../internal/waiting.js';
-import { type Stored, wire } from './wire.js';
+import { type Batch, type Parcel, wire } from './wire.js';
 
-/** What `ringPut` answers besides how many. */
-const Put = { full: 1, broken: 3 } as const;
+/** Why `ringPut` did not put all. */
+const Put = { all: 0, full: 1, broken: 3 } as const;
 /** What `ringGet` answers instead of how many. */
 const Got = { ended: -2 } as const;
 /** What `ringLeave` is told. */
 const Leave = { items: 0, room: 1, join: 2 } as const;
 /** What `ringShut` is told. */
-export const Shut = { closed: 1, dropped: 2, readerGone: 4, writerGone: 8 } as const;
+export const Shut = { closed: 1, dropped: 2 } as const;
 
 /** Why a wait ended without what was waited for. */
 export const Ended = { timedOut: 'timed out', shut: 'shut', broken: 'broken' } as const;
@@ -27,17 +28,30 @@ export interface RingState {
   readonly epoch: number;
 }
 
-/** A ring in shared memory, as this isolate sees it: values go in, come out, and are waited for. */
+/** So long a blocked thread waits before it looks whether anybody else is left whom it can wait for. */
+const ALONE_MS = 50;
+/** The most messages that can be asked for. */
+const MAX_COUNT = 0xffffffff;
+
+/**
+ * A ring in shared memory, as one handle of this isolate sees it: values go in, come out, and are waited for. Who blocks
+ * lets those go first who wait already in this isolate, so that all that one isolate puts keeps its order.
+ */
 export class RingSide {
   readonly block: number;
   /** Byte offset of the word that counts what this isolate took and has not done; 0: nothing is counted. */
   readonly cell: number;
+  /** The handle: as long as a task waits, it is not garbage, and the ring is there. */
+  readonly owner: object;
   readonly #items: WaitingLine;
   readonly #room: WaitingLine;
   readonly #joined: WaitingLine;
+  /** A value among many could not be read: the others were delivered first. */
   readonly #errors: unknown[] = [];
+  #closed: (() => Error) | undefined;
 
-  constructor(block: number, cell: number) {
+  constructor(owner: object, block: number, cell: number) {
+    this.owner = owner;
     this.block = block;
     this.cell = cell;
     this.#items = new WaitingLine({ leave: () => native.ringLeave(block, Leave.items) });
@@ -50,94 +64,176 @@ export class RingSide {
     return { length, full: full !== 0, flags, unfinished, lost, epoch };
   }
 
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** @throws what `close` was given */
+  check(): void {
+    if (this.#closed !== undefined) throw this.#closed();
+  }
+
+  /** This handle is not used any more: who waits gets an error, and so does who comes later. */
+  close(error: () => Error): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = error;
+    this.#items.refuseAll(error);
+    this.#room.refuseAll(error);
+  }
+
   /**
-   * Puts what has room, from `values[from]` on. Answers how many were put, or why none; undefined: there is no room.
-   * @throws SerializationError if `values[from]` cannot be sent
+   * Puts all values of a parcel, which are serialised before this returns, waiting for room. Undefined: all were put.
+   * @throws SerializationError for the first that cannot be sent; those before it were put
    */
-  tryPut(values: readonly unknown[], from: number): number | Ended | undefined {
-    const { count, bytes } = wire.write(values, from, values.length === 1 ? 'value' : 'values');
-    let put = 0;
+  async put(parcel: Parcel, limits: WaitLimits): Promise<Ended | undefined> {
+    const kept: Batch[] = [];
+    let refused: { readonly error: unknown } | undefined;
+    while (parcel.next < parcel.values.length && refused === undefined) {
+      const area = wire.enter();
+      let batch: Batch | undefined;
+      try {
+        batch = wire.write(area, parcel);
+        const ended = kept.length === 0 ? this.#tryPut(batch, parcel) : undefined;
+        if (ended !== undefined) return ended;
+        if (batch.count > 0) kept.push(wire.keep(batch));
+      } catch (error) {
+        if (kept.length === 0) throw error;
+        refused = { error };
+      } finally {
+        if (batch !== undefined) wire.drop(batch);
+        wire.leave();
+      }
+    }
+    if (kept.length === 0) return undefined;
     try {
-      const answer = native.ringPut(this.block, wire.area, bytes, false);
-      put = answer >>> 2;
-      return put > 0 ? put : reasonOf(answer);
+      const ended = await this.#room.wait(() => this.#putKept(kept, parcel), limits);
+      if (ended === timedOut) return Ended.timedOut;
+      if (ended !== true) return ended;
     } finally {
-      if (put < count) wire.discard(put, count);
+      for (const batch of kept) wire.drop(batch);
     }
+    if (refused !== undefined) throw refused.error;
+    return undefined;
   }
 
-  /** As {@link tryPut}, waiting for room; a value that has to wait is the one that it was when the wait began. */
-  async put(values: readonly unknown[], from: number, limits: WaitLimits): Promise<number | Ended> {
-    if (this.#room.length === 0) {
-      const put = this.tryPut(values, from);
-      if (put !== undefined) return put;
+  /** As {@link put}, blocking the thread. Values are serialised as there is room for them. */
+  putSync(parcel: Parcel, limits: WaitLimits): Ended | undefined {
+    const end = limits.timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + limits.timeout;
+    return this.#putAll(parcel, (batch) => {
+      const look = (): Ended | true | undefined =>
+        this.#first(this.#room) ? this.#put(batch, parcel, true) : undefined;
+      const left = end === Number.POSITIVE_INFINITY ? limits : { timeout: Math.max(0, end - performance.now()) };
+      const ended = this.#block(look, left, this.#room, Leave.room, 'room');
+      return ended === true ? undefined : (ended ?? Ended.timedOut);
+    });
+  }
+
+  /** As {@link put}, for which there must be room at once. */
+  putNow(parcel: Parcel): Ended | undefined {
+    return this.#putAll(parcel, () => Ended.timedOut);
+  }
+
+  #putAll(parcel: Parcel, wait: (batch: Batch) => Ended | undefined): Ended | undefined {
+    while (parcel.next < parcel.values.length) {
+      const area = wire.enter();
+      let batch: Batch | undefined;
+      try {
+        batch = wire.write(area, parcel);
+        const ended = this.#tryPut(batch, parcel) ?? (batch.count > 0 ? wait(batch) : undefined);
+        if (ended !== undefined) return ended;
+      } finally {
+        if (batch !== undefined) wire.drop(batch);
+        wire.leave();
+      }
     }
-    const stored = wire.store(values[from], 'value');
-    let put: number | Ended | typeof timedOut | undefined;
-    try {
-      put = await this.#room.wait(() => this.#putStored(stored), limits);
-      return put === timedOut ? Ended.timedOut : put;
-    } finally {
-      if (put !== 1) native.free(stored.block);
+    return undefined;
+  }
+
+  /** Puts what has room of a batch, if nobody of this isolate waits for room. Answers why nothing can be put ever. */
+  #tryPut(batch: Batch, parcel: Parcel): Ended | undefined {
+    const put = this.#first(this.#room) ? this.#put(batch, parcel, false) : undefined;
+    return put === true ? undefined : put;
+  }
+
+  #putKept(kept: Batch[], parcel: Parcel): Ended | true | undefined {
+    for (const batch of kept) {
+      const put = this.#put(batch, parcel, true);
+      if (put !== true) return put;
     }
+    return true;
   }
 
-  putSync(values: readonly unknown[], from: number, limits: WaitLimits): number | Ended {
-    const first = this.tryPut(values, from);
-    if (first !== undefined) return first;
-    const stored = wire.store(values[from], 'value');
-    let put: number | Ended | undefined;
-    try {
-      put = this.#block(() => this.#putStored(stored), limits, this.#room, Leave.room, 'room');
-      return put;
-    } finally {
-      if (put !== 1) native.free(stored.block);
+  /** True: all of the batch was put. Undefined: there is no room for the next message. */
+  #put(batch: Batch, parcel: Parcel, wait: boolean): Ended | true | undefined {
+    while (batch.count > 0) {
+      let answer: number;
+      try {
+        answer = native.ringPut(this.block, batch.at, batch.end - batch.at, wait);
+      } catch (cause) {
+        throw noMemory(cause);
+      }
+      const put = answer >>> 2;
+      const why = answer & 3;
+      parcel.count += put;
+      wire.skip(batch, put);
+      if (why === Put.full && put === 0) return undefined;
+      if (why > Put.full) return why === Put.broken ? Ended.broken : Ended.shut;
     }
+    return true;
   }
 
-  #putStored(stored: Stored): number | Ended | undefined {
-    const answer = native.ringPut(this.block, wire.area, wire.place(stored), true);
-    return answer >>> 2 > 0 ? 1 : reasonOf(answer);
+  /** Those who wait already in this isolate come first. False: they wait still. */
+  #first(line: WaitingLine): boolean {
+    if (line.length === 0) return true;
+    line.look();
+    return line.length === 0;
   }
 
-  /** Takes up to `max` values. Answers them, or why there are none; undefined: there are none now. */
-  tryGet(max: number, wait: boolean): unknown[] | Ended | undefined {
-    // A value among many that could not be read: the others were delivered first.
-    if (this.#errors.length > 0) throw this.#errors.shift();
-    const count = wire.take(this.block, max, wait, this.cell);
-    if (count <= 0) return count === Got.ended ? Ended.shut : undefined;
-    const { values, errors } = wire.read(count);
-    this.#errors.push(...errors);
-    if (values.length === 0) throw this.#errors.shift();
-    return values;
+  /** Takes up to `max` values that are there. Answers them, or why there will be none; undefined: there are none now. */
+  getNow(max: number): unknown[] | Ended | undefined {
+    return this.#first(this.#items) ? this.#take(max, false) : undefined;
   }
 
-  /** As {@link tryGet}, waiting for a value. */
+  /** As {@link getNow}, waiting for a value. */
   async get(max: number, limits: WaitLimits): Promise<unknown[] | Ended> {
-    if (this.#items.length === 0) {
-      const got = this.tryGet(max, false);
-      if (got !== undefined) return got;
-    }
-    const got = await this.#items.wait(() => this.tryGet(max, true), limits);
+    const got = this.getNow(max) ?? (await this.#items.wait(() => this.#take(max, true), limits));
     return got === timedOut ? Ended.timedOut : got;
   }
 
   getSync(max: number, limits: WaitLimits): unknown[] | Ended {
-    const got = this.tryGet(max, false);
+    const got = this.getNow(max);
     if (got !== undefined) return got;
-    return this.#block(() => this.tryGet(max, true), limits, this.#items, Leave.items, 'a value');
+    const look = (): unknown[] | Ended | undefined => (this.#first(this.#items) ? this.#take(max, true) : undefined);
+    return this.#block(look, limits, this.#items, Leave.items, 'a value') ?? Ended.timedOut;
+  }
+
+  #take(max: number, wait: boolean): unknown[] | Ended | undefined {
+    if (this.#errors.length > 0) throw this.#errors.shift();
+    const area = wire.enter();
+    try {
+      const count = wire.take(this.block, area, Math.min(max, MAX_COUNT), wait, this.cell);
+      if (count <= 0) return count === Got.ended ? Ended.shut : undefined;
+      const values = wire.read(area, count, this.#errors);
+      if (values.length > 0) return values;
+    } finally {
+      wire.leave();
+    }
+    throw this.#errors.shift();
   }
 
   /** Waits until there is a value, or none will come. False: the time is up. */
   async ready(limits: WaitLimits): Promise<boolean> {
-    if (native.ringReady(this.block, false)) return true;
-    return (await this.#items.wait(() => native.ringReady(this.block, true) || undefined, limits)) !== timedOut;
+    if (this.#ready(false)) return true;
+    return (await this.#items.wait(() => this.#ready(true) || undefined, limits)) !== timedOut;
   }
 
   readySync(limits: WaitLimits): boolean {
-    if (native.ringReady(this.block, false)) return true;
-    const look = (): true | undefined => native.ringReady(this.block, true) || undefined;
-    return this.#block(look, limits, this.#items, Leave.items, 'a value') === true;
+    if (this.#ready(false)) return true;
+    return this.#block(() => this.#ready(true) || undefined, limits, this.#items, Leave.items, 'a value') === true;
+  }
+
+  #ready(wait: boolean): boolean {
+    return this.#errors.length > 0 || native.ringReady(this.block, wait);
   }
 
   /** Waits until everything that was put is done. False: the time is up. */
@@ -150,36 +246,40 @@ export class RingSide {
     const since = this.state.epoch;
     if (native.ringJoin(this.block, since, false)) return true;
     const look = (): true | undefined => native.ringJoin(this.block, since, true) || undefined;
-    return this.#block(look, limits, this.#joined, Leave.join, 'all to be done') === true;
+    return this.#block(look, limits, this.#joined, Leave.join, 'an end of all that was put') === true;
   }
 
   shut(flags: number): void {
-    native.ringShut(this.block, flags);
+    native.ringShut(this.block, flags, this.cell);
   }
 
+  /** @throws DeadlockError if the wait has no limit, and nobody but this thread can reach the ring */
   #block<T>(
     attempt: () => T | undefined,
     limits: WaitLimits,
     line: WaitingLine,
     leave: number,
     what: string,
-  ): T | typeof Ended.timedOut {
-    if (limits.timeout === undefined && native.onlyHere(this.block)) {
-      throw new DeadlockError(`No other thread has this queue: there will never be ${what} while this one waits`);
-    }
-    let value: T | undefined;
+  ): T | undefined {
+    let due = performance.now() + ALONE_MS;
+    const look = (): T | undefined => {
+      // What the thread does meanwhile for its pools may close the handle.
+      this.check();
+      const value = attempt();
+      if (value === undefined && limits.timeout === undefined && performance.now() >= due) {
+        if (native.onlyHere(this.block)) throw alone(what);
+        due = performance.now() + ALONE_MS;
+      }
+      return value;
+    };
     try {
-      value = blockThread(attempt, limits, line);
+      return blockThread(look, limits, line);
     } finally {
       if (line.length === 0) native.ringLeave(this.block, leave);
     }
-    return value === undefined ? Ended.timedOut : value;
   }
 }
 
-/** Why nothing was put; undefined: there was no room. */
-function reasonOf(answer: number): Ended | undefined {
-  const why = answer & 3;
-  if (why === Put.full) return undefined;
-  return why === Put.broken ? Ended.broken : Ended.shut;
+function alone(what: string): DeadlockError {
+  return new DeadlockError(`No other thread has the other side: there will never be ${what} while this one waits`);
 }

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
-import { StateError } from '../internal/errors.js';
 import type { WaitOptions } from '../pool/options.js';
 import { Opened, SharedObject } from '../shared/objects.js';
 import { waitOptions } from '../sync/options.js';
-import { got, makeRing, notPut, QueueKind } from './queue.js';
+import { got, makeRing, notPut, QueueKind, queueClosed } from './queue.js';
 import { RingSide } from './ring.js';
+import { Parcel } from './wire.js';
 
 /**
  * A queue with nothing but the essentials: any number of values, in order, from any threads to any threads.
@@ -17,7 +17,6 @@ import { RingSide } from './ring.js';
  */
 export class SimpleQueue<T = unknown> extends SharedObject {
   readonly #ring: RingSide;
-  #closed = false;
 
   /** An empty queue. */
   constructor();
@@ -25,7 +24,7 @@ export class SimpleQueue<T = unknown> extends SharedObject {
   constructor(from: Opened);
   constructor(from?: Opened) {
     super(from instanceof Opened ? from.block : makeRing(undefined, QueueKind.simple));
-    this.#ring = new RingSide(this.objectBlock, 0);
+    this.#ring = new RingSide(this, this.objectBlock, 0);
   }
 
   /**
@@ -39,9 +38,9 @@ export class SimpleQueue<T = unknown> extends SharedObject {
 
   /** As {@link put}: there is always room. */
   putSync(value: T): void {
-    this.#check();
-    const put = this.#ring.putSync([value], 0, {});
-    if (put !== 1) throw notPut(put);
+    this.#ring.check();
+    const ended = this.#ring.putNow(new Parcel([value], 'value'));
+    if (ended !== undefined) throw notPut(ended);
   }
 
   /**
@@ -50,36 +49,33 @@ export class SimpleQueue<T = unknown> extends SharedObject {
    * @throws StateError if this thread closed the queue
    */
   async get(options?: WaitOptions): Promise<T> {
-    const limits = waitOptions(options);
-    this.#check();
-    limits.signal?.throwIfAborted();
-    return got<T>(await this.#ring.get(1, limits))[0];
+    return got<T>(await this.#ring.get(1, this.#limits(options)))[0];
   }
 
   /** As {@link get}, blocking the calling thread. */
   getSync(options?: WaitOptions): T {
-    const limits = waitOptions(options);
-    this.#check();
-    limits.signal?.throwIfAborted();
-    return got<T>(this.#ring.getSync(1, limits))[0];
+    return got<T>(this.#ring.getSync(1, this.#limits(options)))[0];
   }
 
   /** Whether there is no value now. @throws StateError if this thread closed the queue */
   empty(): boolean {
-    this.#check();
+    this.#ring.check();
     return this.#ring.state.length === 0;
   }
 
-  /** This thread will not use the queue any more. More than once is fine. */
+  /** This thread will not use the queue any more, and what waits for it here is rejected. More than once is fine. */
   close(): void {
-    this.#closed = true;
+    this.#ring.close(queueClosed);
   }
 
-  #check(): void {
-    if (this.#closed) throw new StateError('The queue is closed');
+  #limits(options: WaitOptions | undefined): WaitOptions {
+    const limits = waitOptions(options);
+    this.#ring.check();
+    limits.signal?.throwIfAborted();
+    return limits;
   }
 
   [inspect.custom](): string {
-    return `SimpleQueue {${this.#closed ? 'closed' : this.#ring.state.length}}`;
+    return `SimpleQueue {${this.#ring.closed ? 'closed' : this.#ring.state.length}}`;
   }
 }

@@ -6,12 +6,16 @@ import { Connection } from './connection.js';
 /** What can be waited for: a connection with something to receive, or a promise that settles. */
 export type Waitable = Connection<never> | Connection | PromiseLike<unknown>;
 
+/** The longest that a timer can count; what lasts longer lasts for ever. */
+const MAX_TIMER = 0x7fffffff;
+
 /**
  * Waits until at least one of `objects` is ready: a connection that has something to receive (its end counts), or a
- * promise that is settled, such as `process.exited`. Gives those that are ready; none when the time is up.
+ * promise that is settled, such as `process.exited`. Gives those that are ready, in their order; none when the time is up.
  *
  * Python: `multiprocessing.connection.wait(object_list, timeout=None)`.
  * @throws TypeError for an object that cannot be waited for
+ * @throws StateError for a connection that is closed here
  * @example
  * for (const ready of await wait([first, second], { timeout: 1000 })) console.log(await ready.recv());
  */
@@ -19,52 +23,44 @@ export async function wait<T extends Waitable>(objects: Iterable<T>, options?: W
   const { timeout, signal } = waitOptions(options);
   signal?.throwIfAborted();
   const list = [...objects];
+  for (const object of list) if (!isWaitable(object)) throw notWaitable(object);
   const settled = new Set<T>();
   const over = new AbortController();
-  const stop = (): void => over.abort(signal?.reason);
-  signal?.addEventListener('abort', stop, { once: true });
-  const waits = list.map((object) => whenReady(object, () => settled.add(object), over.signal, timeout));
+  const waits = list.map((object) => {
+    const settle = (): void => void settled.add(object);
+    if (!(object instanceof Connection)) return Promise.resolve(object).then(settle, settle);
+    return object.poll({ signal: over.signal });
+  });
+  if (waits.length > 0) waits.push(limit(timeout, signal, over.signal));
   try {
-    if (waits.length > 0) await Promise.race(waits);
+    await Promise.race(waits);
     // Promises that are settled already say so within a turn of the microtasks.
     await null;
     return list.filter((object) => settled.has(object) || (object instanceof Connection && object.pollSync()));
   } finally {
-    signal?.removeEventListener('abort', stop);
     over.abort();
     for (const wait of waits) wait.catch(() => {});
   }
 }
 
-async function whenReady(
-  object: Waitable,
-  settle: () => void,
-  signal: AbortSignal,
-  timeout: number | undefined,
-): Promise<void> {
-  if (object instanceof Connection) {
-    await object.poll({ timeout, signal });
-    return;
-  }
-  if (typeof object !== 'object' || object === null || typeof object.then !== 'function') {
-    throw new TypeError(expected('objects', 'a list of connections and promises', object));
-  }
-  const done = Promise.resolve(object).then(settle, settle);
-  if (timeout === undefined) await done;
-  else await Promise.race([done, sleep(timeout, signal)]);
-}
-
-/** Until `ms` are over, or the signal fires. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, Math.min(ms, 0x7fffffff));
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
+/** Resolves after `timeout` milliseconds, rejects with the reason of `signal`, and ends with `over`. */
+function limit(timeout: number | undefined, signal: AbortSignal | undefined, over: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = timeout !== undefined && timeout <= MAX_TIMER ? setTimeout(resolve, timeout) : undefined;
+    const abort = (): void => reject(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
+    over.addEventListener('abort', end, { once: true });
   });
 }
+
+function isWaitable(object: unknown): boolean {
+  if (typeof object !== 'object' || object === null) return false;
+  return object instanceof Connection || typeof (object as PromiseLike<unknown>).then === 'function';
+}
+
+const notWaitable = (object: unknown): TypeError =>
+  new TypeError(expected('objects', 'a list of connections and promises', object));

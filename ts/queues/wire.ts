@@ -1,8 +1,11 @@
+import { types } from 'node:util';
 import { Decoder, Encoder, type Hooks } from '../internal/codec/index.js';
 import { SerializationError } from '../internal/errors.js';
-import { define } from '../internal/functions/define.js';
-import type { AnyFunction } from '../internal/functions/definition.js';
+import type * as functions from '../internal/functions/define.js';
+import { type AnyFunction, definitions } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
+import { blockOf } from '../internal/handles.js';
+import { requireBundle } from '../internal/here.js';
 import { payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -11,120 +14,164 @@ import { native } from '../internal/native.js';
 const INLINE = 56;
 /** Before each message: how long it is (u32), and its block (u32, 0 = none). */
 const HEAD = 8;
-/** Bytes of the area through which messages go in and out. */
+/** Bytes of an area through which messages go in and out. */
 const AREA = 64 * 1024;
-/** From here on a value's own bytes decide how large its block must be: they are written once, in their place. */
+/** Room that the encoder gets for a message. What does not fit costs a copy more. */
+const WINDOW = 1024;
+/** From here on a buffer's own bytes decide how large its block must be: they are written once, in their place. */
 const LARGE = 4096;
-/** Room for what is not the bytes of a large value. */
+/** Room for what is not the bytes of a large buffer. */
 const SLACK = 256;
 
 /** Nothing can travel beside the bytes: the receiver is not known. */
 const hooks: Hooks = {
   attach(value) {
-    const way = value instanceof SharedArrayBuffer ? '; use an Array, which every thread can share' : '';
+    const way = types.isSharedArrayBuffer(value) ? '; use an Array, which every thread can share' : '';
     throw new SerializationError(
-      `${Object.prototype.toString.call(value).slice(8, -1)} cannot go through a queue${way}`,
+      `a ${Object.prototype.toString.call(value).slice(8, -1)} cannot go through a queue or a pipe${way}`,
     );
   },
   attached: () => undefined,
-  define: (fn: AnyFunction) => define(fn),
+  define: (fn: AnyFunction) =>
+    // Few queues take functions: what that needs is loaded when one does.
+    definitions.get(fn) ?? (requireBundle('define.cjs') as typeof functions).define(fn),
   load,
 };
 
-/** A message in a block of this isolate. */
-export interface Stored {
-  readonly block: number;
-  readonly bytes: number;
+/** Values on their way into a ring: how far they are serialised, and how many are put. */
+export class Parcel {
+  readonly values: readonly unknown[];
+  /** What errors call them. */
+  readonly label: string;
+  /** The next to be serialised. */
+  next = 0;
+  /** How many were put. */
+  count = 0;
+
+  constructor(values: readonly unknown[], label: string) {
+    this.values = values;
+    this.label = label;
+  }
 }
 
-/** How messages of this isolate get into rings and out of them. One serves all queues. */
+/** Messages of this isolate that lie one behind the other, where a ring takes them from. */
+export interface Batch {
+  at: number;
+  end: number;
+  count: number;
+  /** The block that they lie in, if it is theirs alone; else 0. */
+  readonly block: number;
+}
+
+/**
+ * How messages of this isolate get into rings and out of them. One serves all queues: messages pass through an area of the
+ * region, and through another one if code of the user's that runs meanwhile (a getter) uses a queue itself.
+ */
 class Wire {
   readonly #encoder = new Encoder(hooks);
   readonly #decoder = new Decoder(hooks);
-  #area = 0;
+  readonly #areas: number[] = [];
+  #depth = 0;
 
-  /** Where the area begins, in bytes. */
-  get area(): number {
-    this.#area ||= payloadOf(memory.alloc(AREA));
-    return this.#area;
+  /** An area, until {@link leave}. */
+  enter(): number {
+    if (this.#depth === this.#areas.length) this.#areas.push(payloadOf(memory.alloc(AREA)));
+    return this.#areas[this.#depth++];
+  }
+
+  leave(): void {
+    this.#depth--;
   }
 
   /**
-   * Writes messages for `values[from…]` into the area, as many as fit. Answers how many, and their bytes.
+   * Serialises values of a parcel from the next one on into an area, as many as fit.
    * @throws SerializationError if the first of them cannot be sent; a later one is left for the next call
    */
-  write(values: readonly unknown[], from: number, label: string): { readonly count: number; readonly bytes: number } {
-    const start = this.area;
-    const end = start + AREA;
-    let at = start;
-    let i = from;
-    for (; i < values.length && at + HEAD + INLINE <= end; i++) {
+  write(area: number, parcel: Parcel): Batch {
+    const { values, label } = parcel;
+    const batch = { at: area, end: area, count: 0, block: 0 };
+    const most = area + AREA - HEAD - WINDOW;
+    while (parcel.next < values.length && batch.end <= most) {
+      const { next } = parcel;
       try {
-        at = this.#write(values[i], at, values.length === 1 ? label : `${label}[${i}]`);
+        batch.end = this.#write(values[next], batch.end, label === 'value' ? label : `${label}[${next}]`);
       } catch (error) {
-        if (i === from) throw error;
+        if (batch.count === 0) throw error;
         break;
       }
+      batch.count++;
+      parcel.next++;
     }
-    return { count: i - from, bytes: at - start };
+    return batch;
   }
 
-  /** Writes the message for `value` into a block of its own, where it can wait. */
-  store(value: unknown, label: string): Stored {
-    const encoder = this.#encoder;
-    encoder.label = label;
-    encoder.encodeOne(memory, 0, 0, value);
-    const { scratch, length } = encoder;
-    return { block: memory.store(scratch.u8, length, encoder.takeHandles()), bytes: length };
+  /** The same messages in a block of their own, where they can wait; `batch` is empty from here on. */
+  keep(batch: Batch): Batch {
+    const bytes = batch.end - batch.at;
+    const block = memory.alloc(bytes);
+    const at = payloadOf(block);
+    memory.u8.copyWithin(at, batch.at, batch.end);
+    const kept = { at, end: at + bytes, count: batch.count, block };
+    batch.count = 0;
+    return kept;
   }
 
-  /** Makes a stored message the only one in the area. Answers its bytes there. */
-  place({ block, bytes }: Stored): number {
-    this.#head(this.area, bytes, block);
-    return HEAD;
+  /** The first `count` messages are put. */
+  skip(batch: Batch, count: number): void {
+    batch.count -= count;
+    if (batch.count > 0) for (let i = 0; i < count; i++) batch.at = this.#behind(batch.at);
   }
 
-  /** Gives back the blocks of messages that were written and not put: those behind the first `put` ones. */
-  discard(put: number, count: number): void {
-    let at = this.area;
-    for (let i = 0; i < count; i++) {
-      const block = memory.u32[at / 4 + 1];
-      if (i >= put && block !== 0) native.free(block);
-      at += HEAD + (block === 0 ? (memory.u32[at / 4] + 7) & ~7 : 0);
+  /** Gives back what messages that were not put take up. */
+  drop(batch: Batch): void {
+    for (; batch.count > 0; batch.count--) {
+      const block = memory.u32[batch.at / 4 + 1];
+      batch.at = this.#behind(batch.at);
+      if (block !== 0) native.free(block);
     }
+    if (batch.block !== 0) native.free(batch.block);
+  }
+
+  #behind(at: number): number {
+    const inside = memory.u32[at / 4 + 1] === 0;
+    return at + HEAD + (inside ? (memory.u32[at / 4] + 7) & ~7 : 0);
   }
 
   #write(value: unknown, at: number, label: string): number {
     const encoder = this.#encoder;
     encoder.label = label;
-    if (ArrayBuffer.isView(value) && value.byteLength >= LARGE) return this.#large(value, at);
+    const bytes = typeof value === 'object' && value !== null ? ownBytes(value) : 0;
+    if (bytes >= LARGE) return this.#large(value, bytes, at);
     const from = at + HEAD;
-    const end = encoder.encodeOne(memory, from, from + INLINE, value);
-    if (end < 0) {
-      const { scratch, length } = encoder;
-      return this.#head(at, length, memory.store(scratch.u8, length, encoder.takeHandles()));
+    const end = encoder.encodeOne(memory, from, from + WINDOW, value);
+    if (end < 0) return this.#spilled(at);
+    const length = end - from;
+    if (length <= INLINE) {
+      this.#head(at, length, 0);
+      return (end + 7) & ~7;
     }
-    this.#head(at, end - from, 0);
-    return (end + 7) & ~7;
+    const block = memory.alloc(length);
+    memory.u8.copyWithin(payloadOf(block), from, end);
+    return this.#head(at, length, block);
   }
 
-  /** A large view is written straight into its block. */
-  #large(value: ArrayBufferView, at: number): number {
-    const encoder = this.#encoder;
-    const room = value.byteLength + SLACK;
-    const block = memory.alloc(room);
+  /** A large buffer is written straight into its block. */
+  #large(value: unknown, bytes: number, at: number): number {
+    const block = memory.alloc(bytes + SLACK);
     const from = payloadOf(block);
-    let end: number;
+    let end = -1;
     try {
-      end = encoder.encodeOne(memory, from, from + room, value);
-    } catch (error) {
-      native.free(block);
-      throw error;
+      end = this.#encoder.encodeOne(memory, from, from + bytes + SLACK, value);
+    } finally {
+      if (end < 0) native.free(block);
     }
-    if (end >= 0) return this.#head(at, end - from, block);
-    native.free(block);
-    const { scratch, length } = encoder;
-    return this.#head(at, length, memory.store(scratch.u8, length, encoder.takeHandles()));
+    return end < 0 ? this.#spilled(at) : this.#head(at, end - from, block);
+  }
+
+  /** The message is in the encoder's scratch. */
+  #spilled(at: number): number {
+    const { scratch, length } = this.#encoder;
+    return this.#head(at, length, memory.store(scratch.u8, length, this.#encoder.takeHandles()));
   }
 
   #head(at: number, bytes: number, block: number): number {
@@ -133,20 +180,19 @@ class Wire {
     return at + HEAD;
   }
 
-  /** Takes up to `max` messages of a ring into the area; as `ringGet`. */
-  take(ring: number, max: number, wait: boolean, cell: number): number {
-    return native.ringGet(ring, max, this.area, max === 1 ? HEAD + INLINE : AREA, wait, cell);
+  /** Takes up to `max` messages of a ring into an area; as `ringGet`. */
+  take(ring: number, area: number, max: number, wait: boolean, cell: number): number {
+    return native.ringGet(ring, max, area, max === 1 ? HEAD + INLINE : AREA, wait, cell);
   }
 
-  /** Reads the `count` messages that were taken: the values, and the errors of those that cannot be read. */
-  read(count: number): { readonly values: unknown[]; readonly errors: unknown[] } {
+  /** Reads the `count` messages that were taken into an area. The errors of those that cannot be read go to `errors`. */
+  read(area: number, count: number, errors: unknown[]): unknown[] {
     const values: unknown[] = [];
-    const errors: unknown[] = [];
-    let at = this.area;
-    for (let i = 0; i < count; i++) {
+    for (let at = area; count > 0; count--) {
       const bytes = memory.u32[at / 4];
       const block = memory.u32[at / 4 + 1];
       const from = block === 0 ? at + HEAD : payloadOf(block);
+      at = block === 0 ? (from + bytes + 7) & ~7 : at + HEAD;
       try {
         memory.ensure(from + bytes);
         values.push(this.#decoder.decodeOne(memory, from, from + bytes));
@@ -155,10 +201,17 @@ class Wire {
       } finally {
         if (block !== 0) native.free(block);
       }
-      at += HEAD + (block === 0 ? (bytes + 7) & ~7 : 0);
     }
-    return { values, errors };
+    return values;
   }
 }
 
 export const wire: Wire = new Wire();
+
+/** How many bytes a buffer or a view will take up in a message; 0 for what is sent by reference, and for anything else. */
+function ownBytes(value: object): number {
+  const bytes = ArrayBuffer.isView(value) || types.isArrayBuffer(value) ? value.byteLength : 0;
+  if (bytes < LARGE) return bytes;
+  const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
+  return types.isSharedArrayBuffer(buffer) || blockOf(buffer) !== 0 ? 0 : bytes;
+}

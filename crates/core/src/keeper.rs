@@ -78,12 +78,32 @@ impl Keeper {
         self.contexts.forget(dead);
     }
 
+    /// What the dead one had of an object goes back, and it does not wait for it any more: a context that will sit on its
+    /// slot must not be rung in the place of others.
     fn give_back(&self, left: Left, dead: u32) {
         let region = self.blocks.region();
+        let gate = GateRef::at(region, Blocks::payload(left.object) + HEADER_BYTES);
+        match left.kind {
+            kind::QUEUE => self.sweep(left.object, left.cell_at, dead),
+            kind::CONNECTION => {
+                let word = |at| region.word(Blocks::payload(left.object) + at);
+                for ring in [4, 8].into_iter().filter_map(word).map(|word| word.load(Ordering::Relaxed)) {
+                    self.sweep(ring, 0, dead);
+                }
+            }
+            _ => {
+                if let Some(gate) = &gate {
+                    gate.leave(dead);
+                }
+            }
+        }
+        if left.cell == 0 {
+            return;
+        }
         match left.kind {
             kind::SEMAPHORE | kind::BOUNDED_SEMAPHORE => {
                 // What it gave without having taken it is not taken back.
-                if let Some(gate) = GateRef::at(region, Blocks::payload(left.object) + HEADER_BYTES)
+                if let Some(gate) = gate
                     && let Ok(count) = u32::try_from(left.cell as i32)
                 {
                     semaphore::give_back(&gate, &*self.contexts, dead, count);
@@ -100,6 +120,17 @@ impl Keeper {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What the dead one left half done in a ring is brought to its end.
+    fn sweep(&self, object: u32, cell_at: usize, dead: u32) {
+        if object != 0
+            && let Some(ring) = Ring::at(&*self.blocks, object)
+            && let Some(caller) = self.caller(dead)
+        {
+            let cell = if cell_at == 0 { None } else { self.blocks.region().word(cell_at) };
+            ring.sweep(&Caller { cell, ..caller });
         }
     }
 

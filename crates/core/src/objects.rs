@@ -4,12 +4,16 @@
 //! contexts, once each however many handles they have, and pinned by what is not a context: a message on its way that
 //! names it, another object that needs it, a buffer that shows its bytes. When nobody holds or pins it, it ends.
 //!
+//! A context that lets go while its cell is not zero (it has permits, or messages that are not done) is remembered, and
+//! has the same cell should it come back: what it has goes back at its death. That keeps no object alive.
+//!
 //! Who holds what is this process' own affair and lives outside the region.
 
 use crate::blocks::{BlockError, Blocks};
 use crate::contexts::OBJECTS;
 use crate::sync::shared::{AtomicU32, Ordering};
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Bytes of the words that every object begins with.
@@ -56,16 +60,16 @@ pub struct Plan<'a> {
     pub needs: &'a [u32],
 }
 
-/// What a context that died had in an object: its cell, where it was not zero.
+/// What a context that died had in an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
     /// The object's block.
     pub object: u32,
     /// Its kind.
     pub kind: u32,
-    /// The cell's value.
+    /// The cell's value, 0 where there is none.
     pub cell: u32,
-    /// Byte offset of the cell.
+    /// Byte offset of the cell, 0 = there is none.
     pub cell_at: usize,
 }
 
@@ -73,6 +77,8 @@ struct Holder {
     context: u32,
     /// Byte offset of the context's cell for this object, 0 = none yet.
     cell: usize,
+    /// It let go, and its cell is not zero.
+    gone: bool,
 }
 
 #[derive(Default)]
@@ -136,7 +142,7 @@ impl Objects {
                 object.pins += 1;
             }
         }
-        let holders = vec![Holder { context, cell: 0 }];
+        let holders = vec![Holder { context, cell: 0, gone: false }];
         tables.objects.insert(block, Object { holders, pins: 0, needs: plan.needs.to_vec() });
         Ok(block)
     }
@@ -145,8 +151,10 @@ impl Objects {
     pub fn open(&self, context: u32, object: u32) -> bool {
         let mut tables = self.tables();
         let Some(found) = tables.objects.get_mut(&object) else { return false };
-        if !found.holders.iter().any(|holder| holder.context == context) {
-            found.holders.push(Holder { context, cell: 0 });
+        if let Some(holder) = found.holders.iter_mut().find(|holder| holder.context == context) {
+            holder.gone = false;
+        } else {
+            found.holders.push(Holder { context, cell: 0, gone: false });
         }
         true
     }
@@ -155,10 +163,13 @@ impl Objects {
     pub fn release(&self, context: u32, object: u32) -> bool {
         let mut tables = self.tables();
         let Some(found) = tables.objects.get_mut(&object) else { return false };
-        let Some(at) = found.holders.iter().position(|holder| holder.context == context) else { return false };
-        let holder = found.holders.swap_remove(at);
-        if holder.cell != 0 {
-            tables.cells.entry(context).or_default().free.push(holder.cell);
+        let its = |holder: &Holder| holder.context == context && !holder.gone;
+        let Some(at) = found.holders.iter().position(its) else { return false };
+        if self.word(found.holders[at].cell) != 0 {
+            found.holders[at].gone = true;
+        } else {
+            let holder = found.holders.swap_remove(at);
+            tables.take_back(&[holder]);
         }
         let ended = tables.ended(object);
         drop(tables);
@@ -166,11 +177,9 @@ impl Objects {
         true
     }
 
-    /// Whether `context` alone can reach the object.
+    /// Whether `context` alone can reach the object, by itself or through objects that it alone can reach.
     pub fn only(&self, context: u32, object: u32) -> bool {
-        let tables = self.tables();
-        let found = tables.objects.get(&object);
-        found.is_some_and(|found| found.pins == 0 && found.holders.iter().all(|holder| holder.context == context))
+        self.tables().only(context, object)
     }
 
     /// Where `context` counts what it has of the object: the byte offset of a word of its own, at first zero. None: it
@@ -229,18 +238,19 @@ impl Objects {
         self.finish(ended);
     }
 
-    /// What a context that has died had in objects; it keeps holding them until [`Self::forget`].
+    /// The objects that a context which has died held, and what it had in them; it keeps holding them until
+    /// [`Self::forget`].
     pub fn left_by(&self, context: u32) -> Vec<Left> {
         let tables = self.tables();
-        let cells = tables.objects.iter().flat_map(|(object, found)| {
-            let its = found.holders.iter().filter(|holder| holder.context == context && holder.cell != 0);
+        let held = tables.objects.iter().flat_map(|(object, found)| {
+            let its = found.holders.iter().filter(|holder| holder.context == context);
             its.map(|holder| (*object, holder.cell))
         });
-        let left = cells.map(|(object, cell)| {
-            let word = |at| self.blocks.region().word(at).map_or(0, |word: &AtomicU32| word.load(Ordering::SeqCst));
-            Left { object, kind: word(Blocks::payload(object)), cell: word(cell), cell_at: cell }
+        let left = held.map(|(object, cell_at)| {
+            let kind = self.word(Blocks::payload(object));
+            Left { object, kind, cell: self.word(cell_at), cell_at }
         });
-        left.filter(|left| left.cell != 0).collect()
+        left.collect()
     }
 
     /// Lets go of all that a context held.
@@ -268,12 +278,24 @@ impl Objects {
         self.tables().objects.len()
     }
 
-    /// Frees what nobody can reach any more. No lock is held: what an object contains may let go of others.
+    /// Frees what nobody can reach any more. No lock is held: what an object contains may let go of others. Those are
+    /// freed after it, not within, however deep they lie.
     fn finish(&self, ended: Vec<u32>) {
-        for object in ended {
+        if ended.is_empty() || ENDING.with_borrow_mut(|list| list.as_mut().map(|list| list.extend(&ended)).is_some()) {
+            return;
+        }
+        let _reset = Reset;
+        ENDING.set(Some(ended.into()));
+        while let Some(object) = ENDING.with_borrow_mut(|list| list.as_mut().and_then(VecDeque::pop_front)) {
             (self.end)(object);
             let _ = self.blocks.free(OBJECTS, object);
         }
+    }
+
+    /// A word of the region; 0 for offset 0, where there is none.
+    fn word(&self, at: usize) -> u32 {
+        let word = if at == 0 { None } else { self.blocks.region().word(at) };
+        word.map_or(0, |word: &AtomicU32| word.load(Ordering::SeqCst))
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -281,16 +303,58 @@ impl Objects {
     }
 }
 
+thread_local! {
+    /// Objects that this thread is about to free, while it frees one.
+    static ENDING: RefCell<Option<VecDeque<u32>>> = const { RefCell::new(None) };
+}
+
+/// The thread does not free objects any more.
+struct Reset;
+
+impl Drop for Reset {
+    fn drop(&mut self) {
+        ENDING.set(None);
+    }
+}
+
 impl Tables {
+    fn only(&self, context: u32, object: u32) -> bool {
+        let here = |found: &&Object| found.holders.iter().all(|holder| holder.gone || holder.context == context);
+        let Some(found) = self.objects.get(&object).filter(here) else { return false };
+        if found.pins == 0 {
+            return true;
+        }
+        let mut needs = 0;
+        for (other, needing) in &self.objects {
+            let times = needing.needs.iter().filter(|need| **need == object).count() as u32;
+            if times > 0 && !self.only(context, *other) {
+                return false;
+            }
+            needs += times;
+        }
+        needs == found.pins
+    }
+
+    /// The cells of those who held an object go back to their contexts.
+    fn take_back(&mut self, holders: &[Holder]) {
+        for holder in holders.iter().filter(|holder| holder.cell != 0) {
+            if let Some(cells) = self.cells.get_mut(&holder.context) {
+                cells.free.push(holder.cell);
+            }
+        }
+    }
+
     /// Takes the object out if nobody holds or pins it any more, and with it those that only it needed.
     fn ended(&mut self, object: u32) -> Vec<u32> {
         let mut ended = Vec::new();
         let mut asked = vec![object];
         while let Some(object) = asked.pop() {
-            if self.objects.get(&object).is_none_or(|found| found.pins > 0 || !found.holders.is_empty()) {
+            let held = |found: &Object| found.pins > 0 || found.holders.iter().any(|holder| !holder.gone);
+            if self.objects.get(&object).is_none_or(held) {
                 continue;
             }
             let gone = self.objects.remove(&object).unwrap_or_default();
+            self.take_back(&gone.holders);
             for need in gone.needs {
                 if let Some(needed) = self.objects.get_mut(&need) {
                     needed.pins = needed.pins.saturating_sub(1);
@@ -378,6 +442,51 @@ mod tests {
     }
 
     #[test]
+    fn an_object_is_only_here_if_all_that_lead_to_it_are() {
+        let (_, objects) = setup();
+        let inner = objects.create(1025, PLAN).unwrap();
+        let [one, two] = [0, 1].map(|_| objects.create(1025, Plan { needs: &[inner], ..PLAN }).unwrap());
+        objects.release(1025, inner);
+        assert!(objects.only(1025, inner) && objects.only(1025, one) && !objects.only(1026, inner));
+        assert!(objects.open(1026, two));
+        assert!(!objects.only(1025, inner) && objects.only(1025, one) && !objects.only(1025, two));
+        objects.release(1026, two);
+        assert!(objects.pin(&[one]) && !objects.only(1025, inner));
+        objects.unpin(&[one]);
+        assert!(objects.only(1025, inner) && objects.pin(&[inner]) && !objects.only(1025, inner));
+        objects.unpin(&[inner]);
+        objects.forget(1025);
+        assert!(!objects.only(1025, inner));
+    }
+
+    #[test]
+    fn what_an_end_lets_go_of_ends_after_it() {
+        let blocks = Arc::new(Blocks::new(64 << 20).unwrap());
+        let (ends, order) = (Arc::new(Mutex::new(HashMap::new())), Arc::new(Mutex::new(Vec::new())));
+        let (inside, told) = (ends.clone(), order.clone());
+        let own = blocks.clone();
+        let objects = Objects::new(
+            blocks.clone(),
+            Box::new(move |object| {
+                told.lock().unwrap().push(object);
+                // It contains a message that names the next one.
+                let carrier = inside.lock().unwrap().remove(&object);
+                carrier.into_iter().for_each(|carrier| own.free(OBJECTS, carrier).unwrap());
+                told.lock().unwrap().push(object);
+            }),
+        );
+        let all: Vec<_> = (0..500).map(|_| objects.create(1025, PLAN).unwrap()).collect();
+        for pair in all.windows(2) {
+            let carrier = blocks.alloc(OBJECTS, 100).unwrap();
+            assert!(objects.pack(carrier, vec![pair[1]]));
+            ends.lock().unwrap().insert(pair[0], carrier);
+        }
+        all.iter().rev().for_each(|object| assert!(objects.release(1025, *object)));
+        assert_eq!((objects.count(), blocks.in_use()), (0, 0));
+        assert_eq!(*order.lock().unwrap(), all.iter().flat_map(|object| [*object; 2]).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn cells_tell_what_the_dead_had() {
         let (blocks, objects) = setup();
         let all: Vec<_> = (0..200).map(|_| objects.create(1025, PLAN).unwrap()).collect();
@@ -390,20 +499,28 @@ mod tests {
         all.iter().enumerate().for_each(|(i, object)| set(1026, *object, i as u32));
         set(1025, all[7], 70);
         assert!(objects.cell(1027, all[0]).is_none());
+        // Who has something is remembered; who has nothing is not.
+        let value = |object| blocks.region().word(objects.cell(1026, object).unwrap()).unwrap().load(Ordering::Relaxed);
+        for object in [all[0], all[100]] {
+            assert!(objects.release(1026, object) && !objects.release(1026, object));
+        }
+        assert_eq!(objects.left_by(1026).len(), 199);
+        assert!(objects.open(1026, all[0]) && objects.open(1026, all[100]));
+        assert_eq!((value(all[0]), value(all[100])), (0, 100));
         assert!(objects.release(1026, all[100]));
-        assert!(objects.open(1026, all[100]));
-        assert_eq!(blocks.region().word(objects.cell(1026, all[100]).unwrap()).unwrap().load(Ordering::Relaxed), 0);
         let mut left = objects.left_by(1026);
         left.sort_by_key(|left| left.cell);
-        assert_eq!(left.len(), 198);
-        let first = Left { object: all[1], kind: kind::VALUE, cell: 1, cell_at: objects.cell(1026, all[1]).unwrap() };
-        assert_eq!(left[0], first);
+        assert_eq!(left.len(), 200);
+        let second = Left { object: all[1], kind: kind::VALUE, cell: 1, cell_at: objects.cell(1026, all[1]).unwrap() };
+        assert_eq!((left[0].object, left[1]), (all[0], second));
         objects.forget(1026);
         assert_eq!(objects.left_by(1026), []);
-        assert_eq!(
-            objects.left_by(1025).iter().map(|left| (left.object, left.cell)).collect::<Vec<_>>(),
-            [(all[7], 70)]
-        );
+        let mut left = objects.left_by(1025);
+        left.retain(|left| left.cell_at != 0);
+        assert_eq!(left.iter().map(|left| (left.object, left.cell)).collect::<Vec<_>>(), [(all[7], 70)]);
+        // What its holder has in it keeps no object alive.
+        assert!(objects.release(1025, all[7]));
+        assert_eq!(objects.count(), 199);
         objects.forget(1025);
         assert_eq!((objects.count(), blocks.in_use()), (0, 0));
     }

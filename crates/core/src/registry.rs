@@ -42,6 +42,9 @@ impl Registry {
     pub fn get() -> Result<&'static Self, RegistryError> {
         static REGISTRY: OnceLock<Registry> = OnceLock::new();
         static MAKING: Mutex<()> = Mutex::new(());
+        if let Some(made) = REGISTRY.get() {
+            return Ok(made);
+        }
         let _only_one = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if REGISTRY.get().is_none() {
             let blocks = Arc::new(Blocks::new(RESERVE)?);

@@ -87,8 +87,8 @@ pub fn ring_leave(object: u32, what: u32) -> Result<()> {
 
 /// Sets flags: 1 = nothing is put any more, 2 = and what is there is dropped, 4 = nobody reads, 8 = nobody writes.
 #[napi(catch_unwind)]
-pub fn ring_shut(object: u32, flags: u32) -> Result<()> {
-    at_ring(object, 0.0, |ring, me| ring.shut(me, flags))
+pub fn ring_shut(object: u32, flags: u32, cell: f64) -> Result<()> {
+    at_ring(object, cell, |ring, me| ring.shut(me, flags))
 }
 
 /// What a ring tells of itself: messages in it, whether it is full, flags, messages not done, lost ones, and how often

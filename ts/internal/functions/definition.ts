@@ -38,8 +38,13 @@ export function nameOf(definition: Definition): string {
 // biome-ignore lint/suspicious/noExplicitAny: only `any` stands for the parameters of every function
 export type AnyFunction = (...args: any[]) => any;
 
+/** One per isolate, whatever the number of copies of this module: each bundle has one. */
+const known = Symbol.for('manycore.definitions');
+const scope = globalThis as { [known]?: WeakMap<AnyFunction, Definition> };
+if (scope[known] === undefined) Object.defineProperty(scope, known, { value: new WeakMap() });
+
 /** The definitions of functions that were sent or received before: the work is done once per function. */
-export const definitions = new WeakMap<AnyFunction, Definition>();
+export const definitions = scope[known] as WeakMap<AnyFunction, Definition>;
 
 /** The brand of task references. It is registered, so that two copies of the package know each other's tasks. */
 export const TASK = Symbol.for('manycore.task');
