@@ -1,6 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import { InterruptedError } from './errors.js';
-import { native } from './native.js';
+import { native, nativePath } from './native.js';
 
 /** What Ctrl+C ends. */
 export interface Interruptible {
@@ -15,24 +15,25 @@ interface Shared {
   readonly pools: Set<Interruptible>;
   /** The listeners that are manycore's own: one per copy that has pools. */
   readonly listeners: Set<() => void>;
+  /** How many of the Ctrl+Cs that an addon has counted are dealt with, by the addon's path. */
+  readonly seen: Map<string, number>;
   /** The first Ctrl+C has come. */
   interrupted: boolean;
 }
 
 const key = Symbol.for('manycore.interrupts');
 const scope = globalThis as { [key: symbol]: Shared | undefined };
-scope[key] ??= { pools: new Set(), listeners: new Set(), interrupted: false };
+scope[key] ??= { pools: new Set(), listeners: new Set(), seen: new Map(), interrupted: false };
 const shared: Shared = scope[key];
 
 const own = new Set<Interruptible>();
-/** How many of the Ctrl+Cs that the addon has counted are dealt with. */
-let seen = 0;
 
 /** Has Ctrl+C end the pool's pending calls, unless the program handles SIGINT itself. */
 export function watchInterrupts(pool: Interruptible): void {
   // After the first Ctrl+C the second is left to the system, which kills.
   if (!isMainThread || shared.interrupted) return;
   const first = own.size === 0;
+  const nobodyWatched = shared.pools.size === 0;
   // In front, so that a handler of the program's that removes itself (`once`) is still seen.
   if (first) {
     shared.listeners.add(onInterrupt);
@@ -40,7 +41,7 @@ export function watchInterrupts(pool: Interruptible): void {
   }
   // Pools that run in the calling thread alone do not load the addon.
   const counted = native === undefined ? 0 : native.countInterrupts();
-  if (first) seen = counted;
+  if (nobodyWatched || !shared.seen.has(nativePath)) shared.seen.set(nativePath, counted);
   own.add(pool);
   shared.pools.add(pool);
 }
@@ -58,8 +59,8 @@ export function unwatchInterrupts(pool: Interruptible): void {
  * does not handle SIGINT itself, all pending calls end, and InterruptedError is thrown.
  */
 export function checkInterrupts(counted: number): void {
-  if (counted === seen) return;
-  seen = counted;
+  if (counted === shared.seen.get(nativePath)) return;
+  shared.seen.set(nativePath, counted);
   if (!isForManycore()) return;
   interrupt();
   throw interruptedError();
@@ -67,7 +68,7 @@ export function checkInterrupts(counted: number): void {
 
 /** The event loop has turned since Ctrl+C was pressed. */
 function onInterrupt(): void {
-  if (native !== undefined) seen = native.countInterrupts();
+  if (native !== undefined) shared.seen.set(nativePath, native.countInterrupts());
   if (!isForManycore()) return;
   if ([...shared.pools].some((pool) => pool.running && pool.pending > 0)) {
     interrupt();

@@ -193,7 +193,7 @@ export class WaitingLine {
 
 /** The isolate was rung: every line looks whether somebody can be served. */
 export function lookAround(): void {
-  if (lines.size === 0) return;
+  // Also if nobody waits any more: else the next ring would not call the event loop.
   native.answer();
   for (const line of [...lines]) line.look();
 }
