@@ -2,6 +2,7 @@
 //!
 //! * [`region`]: one growing range of shared memory; everything in it is named by offsets, never by pointers.
 //! * [`blocks`]: the region's allocator: lock-free free lists, every block tagged with its owner.
+//! * [`memory`]: both, as seen by algorithms that a model drives too.
 //! * [`slot`]: the 256-byte job record that JavaScript and Rust both read and write.
 //! * [`span`] and [`range`]: index ranges which thieves split while their owner works on them.
 //! * [`sleep`]: who is armed, who searches, who is rung: no wake-up is lost.
@@ -26,6 +27,7 @@ pub mod context;
 pub mod contexts;
 pub mod definitions;
 pub mod keeper;
+pub mod memory;
 #[cfg(not(miri))]
 pub mod named;
 pub mod objects;

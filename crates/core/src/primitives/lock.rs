@@ -118,7 +118,7 @@ pub fn leave<A: Word32, B: Word64>(gate: &Gate<'_, A, B>, parties: &impl Parties
 }
 
 #[cfg(test)]
-mod both {
+pub(super) mod both {
     //! What a test and a model do with a lock.
 
     use super::*;
@@ -129,6 +129,7 @@ mod both {
         room.gate().word.compare_exchange(0, me).is_ok()
     }
 
+    /// Waits for the lock, on the bell.
     pub fn acquire(room: &Room, me: u32, recover: bool) -> Look {
         room.wait(me, || Some(look(&room.gate(), room, me, recover, false)).filter(|found| *found != Look::Sleep))
     }

@@ -7,6 +7,8 @@
 //! The algorithms know neither the region nor the contexts' table. They are given words ([`Word32`], [`Word64`]) and
 //! [`Parties`], so that a model drives the very same code.
 
+pub mod barrier;
+pub mod condition;
 pub mod event;
 mod gate;
 pub mod lock;

@@ -26,6 +26,7 @@ pub struct Room {
     /// Per slot: who lives there, 0 = nobody.
     living: [AtomicU32; CONTEXTS],
     bells: [Bell; CONTEXTS],
+    cells: [AtomicU32; CONTEXTS],
     /// Somebody is inside what the primitive guards.
     inside: AtomicBool,
 }
@@ -40,6 +41,11 @@ impl Room {
 
     pub fn gate(&self) -> Gate<'_, impl Word32, impl Word64> {
         Gate { word: &self.word, aside: &self.aside, waiters: &self.waiters }
+    }
+
+    /// What the context has of the primitive.
+    pub fn cell(&self, id: u32) -> &impl Word32 {
+        &self.cells[slot_of(id)]
     }
 
     /// The context is attached.

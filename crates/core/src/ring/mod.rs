@@ -32,7 +32,6 @@ mod chunk;
 mod end;
 mod intent;
 mod lock;
-mod memory;
 mod message;
 mod put;
 mod settle;
@@ -40,10 +39,10 @@ mod state;
 mod sweep;
 mod take;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub use crate::memory::{Long, Memory};
 pub use intent::{INTENT_WORDS, Intent};
-pub use memory::{Long, Memory};
 pub use message::{Area, INLINE, Message};
 pub use put::Put;
 pub use state::{STATE_BYTES, flag};

@@ -1,10 +1,10 @@
-//! What a ring needs of the region: words, and blocks.
+//! The region as algorithms see it that keep more than a few words there: words, and blocks. A model has its own.
 
 use crate::blocks::{BlockError, Blocks};
 use crate::primitives::{WAITERS, Word32, Word64};
 use crate::sync::{Ordering, shared};
 
-/// A 64-bit word with the orderings that a ring tells apart.
+/// A 64-bit word with the orderings that these algorithms tell apart.
 pub trait Long: Word64 {
     /// Reads what the lock, or ownership, protects.
     fn get(&self) -> u64;
