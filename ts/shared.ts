@@ -17,6 +17,8 @@ export { RawValue, Value } from './shared/value.js';
 export type { Element, StructCode, TypeCode } from './shared/value-types.js';
 export { ShareableList } from './shared-memory/shareable-list.js';
 export { SharedMemory } from './shared-memory/shared-memory.js';
+export { Barrier, type BarrierOptions } from './sync/barrier.js';
+export { Condition } from './sync/condition.js';
 export { Event } from './sync/event.js';
 export type { Guard, RGuard } from './sync/guard.js';
 export { Lock } from './sync/lock.js';

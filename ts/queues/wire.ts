@@ -105,6 +105,22 @@ class Wire {
     return batch;
   }
 
+  /** The message for a value, to be kept as bytes; it may name no shared objects. */
+  encode(value: unknown, label: string): Uint8Array {
+    const encoder = this.#encoder;
+    encoder.label = label;
+    encoder.encodeOne(memory, 0, 0, value);
+    if (encoder.takeHandles().length > 0) {
+      throw new SerializationError(`Cannot send \`${label}\`: it names shared objects`);
+    }
+    return Uint8Array.from(encoder.scratch.u8.subarray(0, encoder.length));
+  }
+
+  /** The value of the message at `[at, at + bytes)` of the region. */
+  decode(at: number, bytes: number): unknown {
+    return this.#decoder.decodeOne(memory, at, at + bytes);
+  }
+
   /** The same messages in a block of their own, where they can wait; `batch` is empty from here on. */
   keep(batch: Batch): Batch {
     const bytes = batch.end - batch.at;

@@ -125,6 +125,21 @@ export class Lock extends SharedObject {
     }
   }
 
+  /** Lets go of the lock for a while, whoever holds it in this isolate. @internal */
+  suspend(): undefined {
+    this.state.release();
+  }
+
+  /** Takes the lock again after {@link suspend}. @internal */
+  async resume(_held: unknown): Promise<void> {
+    await this.state.acquire({});
+  }
+
+  /** @internal */
+  resumeSync(_held: unknown): void {
+    this.state.acquireSync({});
+  }
+
   #guard(): Guard {
     return new Guard(() => this.release(), this.recovered);
   }

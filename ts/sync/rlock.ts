@@ -13,6 +13,12 @@ const THREAD = Symbol('the thread');
 const TASK = Symbol('a task');
 type Owner = typeof THREAD | typeof TASK | RGuard;
 
+/** How a lock was held before it was let go of for a while. */
+interface Held {
+  readonly owner: Owner | undefined;
+  readonly depth: number;
+}
+
 /**
  * A lock that its holder can take again. Blocking methods hold it for the thread, which may take it as often as it
  * likes. Async tasks of one thread are told apart: each `acquire()` and `hold()` is a holder of its own, and takes the
@@ -159,6 +165,32 @@ export class RLock implements SharedHandle {
     } finally {
       this.release();
     }
+  }
+
+  /** Lets go of the lock for a while, however often it was taken. @internal */
+  suspend(): unknown {
+    const held: Held = { owner: this.#owner, depth: this.#depth };
+    this.#owner = undefined;
+    this.#depth = 0;
+    this.state.release();
+    return held;
+  }
+
+  /** Takes the lock again after {@link suspend}, as often as it was taken then. @internal */
+  async resume(held: unknown): Promise<void> {
+    await this.state.acquire({});
+    this.#restore(held as Held);
+  }
+
+  /** @internal */
+  resumeSync(held: unknown): void {
+    this.state.acquireSync({});
+    this.#restore(held as Held);
+  }
+
+  #restore({ owner, depth }: Held): void {
+    this.#owner = owner;
+    this.#depth = depth;
   }
 
   #take(owner: Owner): void {

@@ -8,7 +8,8 @@ use crate::blocks::Blocks;
 use crate::context::{Context, Wake};
 use crate::contexts::{AttachError, Contexts};
 use crate::objects::{HEADER_BYTES, Left, Objects, kind};
-use crate::primitives::{GateRef, semaphore};
+use crate::primitives::condition::Condition;
+use crate::primitives::{GateRef, barrier, semaphore};
 use crate::ring::{Caller, Ring, flag};
 use crate::sync::shared::Ordering;
 use std::sync::{Arc, Mutex};
@@ -42,6 +43,11 @@ impl Keeper {
             kind::QUEUE => {
                 if let Some(ring) = Ring::at(&*self.blocks, object) {
                     ring.end();
+                }
+            }
+            kind::CONDITION => {
+                if let Some(condition) = Condition::at(&*self.blocks, object) {
+                    condition.end();
                 }
             }
             kind::CONNECTION => self.hang_up(word(4), word(8)),
@@ -107,6 +113,11 @@ impl Keeper {
                     && let Ok(count) = u32::try_from(left.cell as i32)
                 {
                     semaphore::give_back(&gate, &*self.contexts, dead, count);
+                }
+            }
+            kind::BARRIER => {
+                if let Some(gate) = GateRef::at(region, Blocks::payload(left.object) + HEADER_BYTES) {
+                    barrier::died(&gate, &*self.contexts, dead, left.cell);
                 }
             }
             kind::QUEUE => {

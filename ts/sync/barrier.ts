@@ -1,0 +1,267 @@
+import { inspect } from 'node:util';
+import { block as blockThread } from '../internal/blocking.js';
+import { expected } from '../internal/describe.js';
+import { BrokenBarrierError, DeadlockError } from '../internal/errors.js';
+import { memory } from '../internal/memory.js';
+import { native } from '../internal/native.js';
+import { type Checks, integerFrom, isObject, ofType, readOptions, time } from '../internal/options/checks.js';
+import { timedOut, WaitingLine, type WaitLimits } from '../internal/waiting.js';
+import type { WaitOptions } from '../pool/options.js';
+import { wire } from '../queues/wire.js';
+import {
+  createObject,
+  fieldOf,
+  ObjectKind,
+  ObjectLayout,
+  Opened,
+  onOpen,
+  opened,
+  SharedObject,
+} from '../shared/objects.js';
+import { waitOptions } from './options.js';
+
+/** What `barrierArrive` answers, besides how many arrived before. */
+const Arrival = { waits: 0, acts: 1, passes: 2, notYet: 3 } as const;
+/** What looking at a barrier answers. */
+const Look = { sleep: 0, passes: 1 } as const;
+
+const MAX_PARTIES = 2 ** 28 - 1;
+
+/** Options of a {@link Barrier}. */
+export interface BarrierOptions {
+  /** Called in one of the threads of each round, before all pass. If it throws, the barrier breaks. */
+  action?: () => unknown;
+  /** How long a `wait` lasts that names no time of its own, in milliseconds. @default for ever */
+  timeout?: number;
+}
+
+const barrierChecks: Checks = { action: ofType('function'), timeout: time };
+const partiesCheck = integerFrom(1);
+
+/** One arrival: before others it is outside, then inside, until the round is over. */
+interface Visit {
+  index: number | undefined;
+  /** It is the one that runs the action. */
+  acts: boolean;
+}
+
+/**
+ * A place where threads wait for each other: when as many have come as the barrier is made for, all go on, and the next
+ * round begins. If one of them gives up, dies, or aborts the barrier, it breaks, and all that wait or come get
+ * {@link BrokenBarrierError}, until it is reset.
+ *
+ * Python: `multiprocessing.Barrier`.
+ * @example
+ * const barrier = new Barrier(4);
+ * const work = async (barrier) => {
+ *   prepare();
+ *   await barrier.wait(); // nobody goes on before all are prepared
+ * };
+ */
+export class Barrier extends SharedObject {
+  readonly #line: WaitingLine;
+  /** Byte offset of the word that counts how many of this isolate are inside. */
+  readonly #cell: number;
+  readonly #timeout: number | undefined;
+  #action: (() => unknown) | undefined;
+
+  /**
+   * @param parties how many make a round: an integer from 1 up
+   * @throws TypeError, RangeError if `parties` or an option is not what it must be
+   */
+  constructor(parties: number, options?: BarrierOptions);
+  /** @internal */
+  constructor(from: Opened);
+  constructor(from: number | Opened, options?: BarrierOptions) {
+    super(from instanceof Opened ? from.block : makeBarrier(from, options));
+    const block = this.objectBlock;
+    this.#line = new WaitingLine({ all: true, leave: () => native.barrierWithdraw(block) });
+    this.#cell = native.cell(block);
+    const timeout = memory.f64[fieldOf(block, ObjectLayout.state) / 8];
+    this.#timeout = timeout === Number.POSITIVE_INFINITY ? undefined : timeout;
+    this.#action = options?.action;
+  }
+
+  /** How many make a round. */
+  get parties(): number {
+    return memory.u32[fieldOf(this.objectBlock, ObjectLayout.a) / 4];
+  }
+
+  /** How many wait now. Python: `n_waiting`. */
+  get nWaiting(): number {
+    return native.barrierWaiting(this.objectBlock);
+  }
+
+  /** Whether the barrier is broken. */
+  get broken(): boolean {
+    return native.barrierBroken(this.objectBlock);
+  }
+
+  /**
+   * Waits until all have come. Gives a number from 0 to `parties` − 1, another to each: as many as came before.
+   *
+   * Python: `wait(timeout=None)`.
+   * @throws BrokenBarrierError if the barrier is broken or breaks; so it does when the time is up, for all
+   * @throws the signal's reason when it fires: that breaks the barrier for the others
+   * @throws what the action throws, in the thread that runs it
+   */
+  async wait(options?: WaitOptions): Promise<number> {
+    const limits = this.#limits(options);
+    const visit: Visit = { index: undefined, acts: false };
+    let end: number | typeof timedOut;
+    try {
+      end = await this.#line.wait((others) => this.#look(visit, others), limits);
+    } catch (reason) {
+      this.#giveUp(visit);
+      throw reason;
+    }
+    if (end === timedOut) return this.#late(visit);
+    if (!visit.acts) return end;
+    let done = false;
+    try {
+      await this.#act();
+      done = true;
+    } finally {
+      this.#finish(done);
+    }
+    return end;
+  }
+
+  /**
+   * As {@link wait}, blocking the calling thread. A signal is looked at as the wait begins: it cannot fire meanwhile.
+   * @throws DeadlockError if no other thread has the barrier, so that the others could not come, and there is no timeout
+   */
+  waitSync(options?: WaitOptions): number {
+    const limits = this.#limits(options);
+    const missing = this.parties - this.nWaiting - 1;
+    if (missing > 0 && limits.timeout === undefined && native.onlyHere(this.objectBlock)) {
+      throw new DeadlockError('No other thread has this barrier: nobody else could come while this one waits');
+    }
+    const visit: Visit = { index: undefined, acts: false };
+    let end: number | undefined;
+    try {
+      end = blockThread(() => this.#look(visit, this.#line.length > 0), limits, this.#line);
+    } catch (reason) {
+      this.#giveUp(visit);
+      throw reason;
+    }
+    if (end === undefined) return this.#late(visit);
+    if (!visit.acts) return end;
+    let done = false;
+    try {
+      this.#act();
+      done = true;
+    } finally {
+      this.#finish(done);
+    }
+    return end;
+  }
+
+  /** Breaks the barrier: all that wait, and all that come, get {@link BrokenBarrierError}, until it is reset. */
+  abort(): void {
+    native.barrierAbort(this.objectBlock);
+    this.#line.look();
+  }
+
+  /** Makes the barrier as new. Who waits gets {@link BrokenBarrierError}. */
+  reset(): void {
+    native.barrierReset(this.objectBlock);
+    this.#line.look();
+  }
+
+  #limits(options: WaitOptions | undefined): WaitLimits {
+    const { timeout = this.#timeout, signal } = waitOptions(options);
+    signal?.throwIfAborted();
+    return { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
+  }
+
+  /** Arrives, or looks whether the round is over: its index when it may go on. */
+  #look(visit: Visit, others: boolean): number | undefined {
+    const block = this.objectBlock;
+    if (visit.index !== undefined) {
+      const look = native.barrierLook(block, this.#cell, others);
+      if (look === Look.sleep) return undefined;
+      if (look === Look.passes) return visit.index;
+      visit.index = undefined;
+      throw broken();
+    }
+    const arrival = native.barrierArrive(block, this.#cell, this.#hasAction, others);
+    const index = arrival >>> 3;
+    switch (arrival & 7) {
+      case Arrival.waits:
+        visit.index = index;
+        return undefined;
+      case Arrival.acts:
+        visit.acts = true;
+        return index;
+      case Arrival.passes:
+        // The others of this isolate pass, too.
+        queueMicrotask(() => this.#line.look());
+        return index;
+      case Arrival.notYet:
+        return undefined;
+      default:
+        throw broken();
+    }
+  }
+
+  /** The time is up, unless the round was over by then. */
+  #late(visit: Visit): number {
+    const { index } = visit;
+    if (index !== undefined && this.#giveUp(visit)) return index;
+    throw broken();
+  }
+
+  /** Leaves before the round is over: that breaks it. True: it was over. */
+  #giveUp(visit: Visit): boolean {
+    if (visit.index === undefined) {
+      if (this.#line.length === 0) native.barrierWithdraw(this.objectBlock);
+      return false;
+    }
+    visit.index = undefined;
+    const left = native.barrierLeave(this.objectBlock, this.#cell, this.#line.length > 0);
+    this.#line.look();
+    return left === Look.passes;
+  }
+
+  get #hasAction(): boolean {
+    return memory.u32[fieldOf(this.objectBlock, ObjectLayout.b) / 4] > 0;
+  }
+
+  #act(): unknown {
+    if (this.#action === undefined) {
+      const bytes = memory.u32[fieldOf(this.objectBlock, ObjectLayout.b) / 4];
+      this.#action = wire.decode(fieldOf(this.objectBlock, ObjectLayout.data), bytes) as () => unknown;
+    }
+    return this.#action();
+  }
+
+  #finish(done: boolean): void {
+    const look = native.barrierFinish(this.objectBlock, this.#cell, done, this.#line.length > 0);
+    this.#line.look();
+    if (done && look !== Look.passes) throw broken();
+  }
+
+  [inspect.custom](): string {
+    const state = this.broken ? 'broken' : `${this.nWaiting} of ${this.parties} wait`;
+    return `Barrier {${state}}`;
+  }
+}
+
+function makeBarrier(parties: unknown, given: BarrierOptions | undefined): number {
+  const most = partiesCheck(parties, 'parties') as number;
+  if (most > MAX_PARTIES) throw new RangeError(expected('parties', `at most ${MAX_PARTIES}`, parties));
+  if (given !== undefined && !isObject(given)) throw new TypeError(expected('options', 'an object', given));
+  const { action, timeout = Number.POSITIVE_INFINITY } = readOptions<BarrierOptions>(given ?? {}, barrierChecks);
+  const message = action === undefined ? undefined : wire.encode(action, 'action');
+  const size = ObjectLayout.data + (message?.length ?? 0);
+  const block = createObject(ObjectKind.barrier, [most, message?.length ?? 0, 0], size);
+  memory.u32[fieldOf(block, ObjectLayout.aside) / 4] = most;
+  memory.f64[fieldOf(block, ObjectLayout.state) / 8] = timeout;
+  if (message !== undefined) memory.u8.set(message, fieldOf(block, ObjectLayout.data));
+  return block;
+}
+
+const broken = (): BrokenBarrierError => new BrokenBarrierError('The barrier is broken');
+
+onOpen(ObjectKind.barrier, (block) => new Barrier(opened(block)));
