@@ -297,20 +297,26 @@ pub(super) mod both {
     /// Waits until the round is over. None: it was broken.
     pub fn pass(room: &Room, me: u32, action: Option<&dyn Fn()>) -> Option<u32> {
         let (gate, cell) = (room.gate(), room.cell(me));
-        let arrival = room.wait(me, || {
-            let arrival = arrive(&gate, room, me, cell, action.is_some(), false);
-            (arrival != Arrival::NotYet).then_some(arrival)
-        });
-        let wait = || room.wait(me, || Some(look(&gate, room, me, cell, false)).filter(|look| *look != Look::Sleep));
-        let (index, end) = match arrival {
-            Arrival::Waits(index) => (index, wait()),
-            Arrival::Acts(index) => {
-                action.into_iter().for_each(|act| act());
-                (index, finish(&gate, room, me, cell, true, false))
-            }
-            Arrival::Passes(index) => (index, Look::Passes),
-            Arrival::NotYet | Arrival::Broken => return None,
-        };
-        (end == Look::Passes).then_some(index)
+        let mut inside = None;
+        room.wait(me, || {
+            let (index, end) = if let Some(index) = inside {
+                (index, look(&gate, room, me, cell, false))
+            } else {
+                match arrive(&gate, room, me, cell, action.is_some(), false) {
+                    Arrival::NotYet => return None,
+                    Arrival::Waits(index) => {
+                        inside = Some(index);
+                        return None;
+                    }
+                    Arrival::Acts(index) => {
+                        action.into_iter().for_each(|act| act());
+                        (index, finish(&gate, room, me, cell, true, false))
+                    }
+                    Arrival::Passes(index) => (index, Look::Passes),
+                    Arrival::Broken => return Some(None),
+                }
+            };
+            (end != Look::Sleep).then(|| (end == Look::Passes).then_some(index))
+        })
     }
 }

@@ -1,6 +1,6 @@
 use super::both::pass;
 use super::*;
-use crate::primitives::testing::{Room, first, thread};
+use crate::primitives::testing::{Room, first, id, thread};
 use crate::sync::{AtomicU32, Ordering};
 use loom::sync::Arc;
 
@@ -109,5 +109,37 @@ fn a_death_reaches_who_waits() {
         room.cell(B).fetch_add(1);
         room.die(B);
         died(&room.gate(), room, B, room.cell(B).load());
+    });
+}
+
+#[test]
+fn a_death_while_others_pass_reaches_who_comes() {
+    loom::model(|| {
+        let room = room(3);
+        let arrive = |me| arrive(&room.gate(), &*room, me, room.cell(me), false, false);
+        assert_eq!((arrive(A), arrive(B)), (Arrival::Waits(0), Arrival::Passes(1)));
+        let comes = thread(&room, |room| pass(room, C, None));
+        room.die(A);
+        died(&room.gate(), &*room, A, room.cell(A).load());
+        assert_eq!(comes.join().unwrap(), None);
+    });
+}
+
+#[test]
+fn a_slot_of_the_dead_and_of_the_newly_born_takes_no_ring() {
+    loom::model(|| {
+        let room = room(4);
+        let arrive = |me| arrive(&room.gate(), &*room, me, room.cell(me), false, false);
+        assert_eq!((arrive(B), arrive(C)), (Arrival::Waits(0), Arrival::Passes(1)));
+        // A comes in between, and dies.
+        assert_eq!(arrive(A), Arrival::NotYet);
+        room.die(A);
+        let reborn = thread(&room, |room| {
+            room.live(id(0, 2));
+            pass(room, id(0, 2), None)
+        });
+        assert_eq!(look(&room.gate(), &*room, B, room.cell(B), false), Look::Passes);
+        let mine = pass(&room, D, None);
+        assert_eq!(reborn.join().unwrap().into_iter().chain(mine).sum::<u32>(), 1);
     });
 }

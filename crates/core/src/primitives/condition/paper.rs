@@ -11,7 +11,7 @@ use std::sync::Mutex;
 const OBJECT: u32 = 1;
 /// Blocks of tables are the multiples of this. Each has room for four times as many seats as the object itself.
 const STEP: u32 = 1 << 10;
-const BLOCKS: u32 = if cfg!(loom) { 0 } else { 3 };
+const BLOCKS: u32 = if cfg!(loom) { 1 } else { 3 };
 
 pub struct Paper<L> {
     /// Where each part begins, and its words.
