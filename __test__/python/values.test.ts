@@ -152,6 +152,15 @@ describe('TestSharedCTypes', () => {
   });
 });
 
+/** Garbage with cycles, which only the collector frees. In a function of its own, so that nothing of it is left. */
+async function dropCycles(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const cycle: { self?: unknown; value: unknown } = { value: new RawArray('d', 1 + (i % 50)) };
+    cycle.self = cycle;
+    if (i % 1000 === 0) await collectGarbage();
+  }
+}
+
 describe('TestHeap', () => {
   test('92 test_heap', async () => {
     await collected(() => addon.objectCount() === 0);
@@ -185,12 +194,7 @@ describe('TestHeap', () => {
   test('93 test_free_from_gc', async () => {
     const pool = makePool(2);
     const workers = [1, 2].map(() => pool.apply(ref('values.mjs', 'makeAndDrop'), [500]));
-    for (let i = 0; i < 20_000; i++) {
-      // Garbage with cycles, so that only the collector frees it: while other memory is taken, here and in the workers.
-      const cycle: { self?: unknown; value: unknown } = { value: new RawArray('d', 1 + (i % 50)) };
-      cycle.self = cycle;
-      if (i % 1000 === 0) await collectGarbage();
-    }
+    await dropCycles(20_000);
     expect(await Promise.all(workers)).toEqual([2000, 2000]);
     await pool.terminate();
     await collected(() => addon.objectCount() === 0);
