@@ -21,9 +21,9 @@ impl<'a, M: Memory> Ring<'a, M> {
 
     /// Frees all blocks of a ring that nobody can reach any more; its object's block is the caller's to free.
     pub fn end(&self) {
-        let tail = self.state.tail().acquire();
-        let mut head = self.state.head().acquire();
-        while let Some(chunk) = Chunk::at(self.memory, self.state.first().acquire() as u32) {
+        let tail = self.state.tail().get();
+        let mut head = self.state.head().get();
+        while let Some(chunk) = Chunk::at(self.memory, self.state.first().get() as u32) {
             if let Some(index) = chunk.index(head) {
                 let count = (ENTRIES - index).min(tail.saturating_sub(head));
                 head += count;

@@ -132,8 +132,9 @@ impl<'a, M: Memory> Ring<'a, M> {
 
     /// Messages in it.
     pub fn len(&self) -> u64 {
+        // SYNC POINT: messages taken. So the tail is not older than the head.
         let head = self.state.head().acquire();
-        self.state.tail().acquire().saturating_sub(head)
+        self.state.tail().get().saturating_sub(head)
     }
 
     /// Whether there is none.
@@ -143,8 +144,8 @@ impl<'a, M: Memory> Ring<'a, M> {
 
     /// Bytes in it; each message counts as an entry's 64 at least.
     pub fn bytes(&self) -> u64 {
-        let taken = self.state.bytes_out().acquire();
-        self.state.bytes_in().acquire().saturating_sub(taken)
+        let taken = self.state.bytes_out().get();
+        self.state.bytes_in().get().saturating_sub(taken)
     }
 
     /// Whether a put would have to wait.

@@ -122,7 +122,7 @@ impl<'a, M: Memory> Ring<'a, M> {
         let left = |head: u64| self.max_items.saturating_sub(tail.saturating_sub(head));
         match left(self.state.head_seen().get()) {
             0 => {
-                let head = self.state.head().acquire();
+                let head = self.state.head().get();
                 self.state.head_seen().release(head);
                 left(head)
             }
@@ -171,7 +171,7 @@ impl<'a, M: Memory> Ring<'a, M> {
         let Some(index) = chunk.index(tail) else { return (0, Err(Fault::Damaged)) };
         let most = room.min(ENTRIES - index) as u32;
         let before = self.state.bytes_in().get();
-        let taken = if self.max_bytes == 0 { 0 } else { self.state.bytes_out().acquire() };
+        let taken = if self.max_bytes == 0 { 0 } else { self.state.bytes_out().get() };
         let (mut count, mut bytes, mut stopped) = (0, before, Ok(()));
         me.intent.write(Step { op: Op::Put, count, object: self.object, at: tail, total: before, cell: 0 });
         while count < most && (self.max_bytes == 0 || bytes.saturating_sub(taken) <= self.max_bytes) {

@@ -25,8 +25,9 @@ impl<'a, M: Memory> Ring<'a, M> {
 
     /// Messages that were put and are not done.
     pub fn unfinished(&self) -> u64 {
+        // SYNC POINT: messages done. Who finds that all are sees what was done to them.
         let done = self.state.done().acquire();
-        self.state.tail().acquire().saturating_sub(done)
+        self.state.tail().get().saturating_sub(done)
     }
 
     /// Messages that were lost so far.
@@ -71,7 +72,7 @@ impl<'a, M: Memory> Ring<'a, M> {
     pub(super) fn settle<P: Parties>(&self, me: &Caller<'a, M, P>, count: u32, lost: bool) -> Result<bool, Fault> {
         let last = locked(self.state.settling(), me, || {
             let (at, settled) = (self.state.done().get(), self.state.settled().get());
-            let tail = self.state.tail().acquire();
+            let tail = self.state.tail().get();
             let left = tail.saturating_sub(at);
             let count = if lost { u64::from(count).min(left) } else { u64::from(count) };
             if count > left {
@@ -83,6 +84,7 @@ impl<'a, M: Memory> Ring<'a, M> {
             let cell = me.cell.map_or(0, |cell| cell.load()).saturating_sub(count as u32);
             let cell = if lost { 0 } else { cell };
             me.intent.write(Step { op: Op::Settle, count: 0, object: self.object, at, total, cell });
+            // SYNC POINT: messages done.
             self.state.done().release(done);
             self.state.settled().release(total);
             if let Some(word) = me.cell {

@@ -234,7 +234,7 @@ impl<'a, M: Memory> Ring<'a, M> {
         }
         let cell = me.cell.map_or(0, |cell| cell.load()).wrapping_add(count as u32);
         me.intent.write(Step { op: Op::Take, count: count as u32, object: self.object, at: head, total, cell });
-        // SYNC POINT: room made.
+        // SYNC POINT: messages taken.
         self.state.head().release(head + count);
         for block in chunk.blocks(index, count) {
             self.memory.hand_over(block, OBJECTS, me.id);
