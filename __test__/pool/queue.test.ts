@@ -1,5 +1,5 @@
 import { QueueFullError } from 'manycore';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { collect, failure, Gate, makePool, numbers, pass, sleep, square, until, watch } from '../helpers.js';
 
 const note = (log: SharedArrayBuffer, name: number): void => {
@@ -166,4 +166,45 @@ test('drain is emitted when the last pending call has settled', async () => {
   await until(() => drains === 1);
   await Promise.all(numbers(10).map((x) => pool.apply(square, [x])));
   await until(() => drains >= 2);
+});
+
+describe('aborting what waits for a place', () => {
+  test('B22 a call that waited and was aborted makes no place for another', async () => {
+    const pool = makePool({ processes: 4, maxPending: 2 });
+    await pool.ready();
+    const gate = new Gate();
+    const running = numbers(2).map((n) => pool.apply(pass<number>, [gate.shared, n]));
+    await gate.reached(2);
+    const aborts = numbers(3).map(() => new AbortController());
+    const waiting = aborts.map(({ signal }, n) => watch(pool.apply(pass<number>, [gate.shared, n], { signal })));
+    aborts[1].abort(new Error('not this one'));
+    aborts[2].abort(new Error('nor this one'));
+    await until(() => waiting[2].settled === 1);
+    await sleep(20);
+    expect(gate.entered).toBe(2);
+    gate.open();
+    expect(await Promise.all(running)).toEqual([0, 1]);
+    await until(() => waiting[0].settled === 1);
+    expect(gate.entered).toBe(3);
+  });
+
+  test('B22 a map that waited and was aborted does not run', async () => {
+    const pool = makePool({ processes: 2, maxPending: 1 });
+    await pool.ready();
+    const [first, second] = [new Gate(), new Gate()];
+    const running = pool.apply(pass<string>, [first.shared, 'whole']);
+    await first.reached();
+    second.open();
+    const abort = new AbortController();
+    const items = numbers(5).map((n): [SharedArrayBuffer, number] => [second.shared, n]);
+    const map = watch(pool.starmap(pass<number>, items, { signal: abort.signal }));
+    const behind = pool.apply(square, [3]);
+    abort.abort(new Error('not wanted'));
+    await until(() => map.settled === 1);
+    first.open();
+    expect(await running).toBe('whole');
+    expect(await behind).toBe(9);
+    expect(await pool.map(square, numbers(10))).toEqual(numbers(10).map(square));
+    expect(second.entered).toBe(0);
+  });
 });

@@ -21,7 +21,7 @@ import { native } from '../internal/native.js';
 import { tidy } from '../internal/numbers.js';
 import type { Luggage } from './attachments.js';
 import type { Core } from './core.js';
-import type { Job } from './job.js';
+import type { Job, Waiting } from './job.js';
 import { whenLost } from './losses.js';
 import type { Transferable } from './options.js';
 import { type Consequence, consequence, type Policy } from './policy.js';
@@ -49,6 +49,8 @@ export class CallJob implements Job {
   /** The task timed out and is to run again, after this pause, once the attempt is really over. */
   #again: number | undefined;
   #luggage: Luggage | undefined;
+  /** Its place in the queue of those that wait for room, if it had to wait. */
+  #waiting: Waiting | undefined;
   /** What was moved is with a worker, and cannot be given to another. */
   #parcelGone = false;
 
@@ -78,7 +80,7 @@ export class CallJob implements Job {
     if (this.policy !== undefined) core.timeLimits.add(this.policy.timeout);
     onAbort(signal, this.#onAbort);
     try {
-      if (core.open && core.slots.take(this) !== 0) {
+      if (core.backlog.open && core.slots.take(this) !== 0) {
         this.#write(fn, args, transfer);
         this.#submit();
       } else {
@@ -328,7 +330,7 @@ export class CallJob implements Job {
     const { scratch, length } = core.encoder;
     const handles = core.encoder.takeHandles();
     const message = Buffer.from(scratch.u8.subarray(0, length));
-    core.enqueue({
+    this.#waiting = {
       tasks: 1,
       start: () => {
         if (this.#settled) return true;
@@ -341,7 +343,8 @@ export class CallJob implements Job {
         return true;
       },
       refuse: (error) => this.refuse(error),
-    });
+    };
+    core.backlog.add(this.#waiting);
   }
 
   #succeed(value: unknown): void {
@@ -358,6 +361,7 @@ export class CallJob implements Job {
 
   #settle(): void {
     this.#settled = true;
+    if (this.#waiting !== undefined) this.#core.backlog.forget(this.#waiting);
     if (!this.#parcelGone) this.#luggage?.parcel?.close();
     if (this.policy !== undefined) {
       this.#core.timeLimits.remove(this.policy.timeout);

@@ -1,18 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { Decoder, Encoder } from '../internal/codec/index.js';
-import { BrokenPoolError, PoolTerminatedError, StateError } from '../internal/errors.js';
+import { BrokenPoolError, PoolTerminatedError } from '../internal/errors.js';
 import { define } from '../internal/functions/define.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
-import { checkInterrupts, unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
-import { Kind, Record, SLOT_WORDS, Slot } from '../internal/layout.js';
+import { unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
+import { Record } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
-import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { noTaskOptions, type ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
 import { Attachments, type ToWorker } from './attachments.js';
 import { Backlog } from './backlog.js';
+import { poll, waitFor } from './blocking.js';
 import { CallJob, flagsOf } from './call-job.js';
 import { Dispatch } from './dispatch.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
@@ -20,15 +20,16 @@ import { FunctionTable } from './function-table.js';
 import { Holds } from './holds.js';
 import { inbox, type Recipient } from './inbox.js';
 import { decodeError, type PreparedInitializer, prepareInitializer } from './initializer.js';
-import type { Job, Waiting } from './job.js';
+import type { Job } from './job.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
 import { defaultPolicy, type Policy, policyOf } from './policy.js';
 import type { Items } from './range-input.js';
 import { RangeJob, type RangeSink } from './range-job.js';
 import { Readiness } from './readiness.js';
+import { forMany, notRunning } from './refusals.js';
 import { mustHaveRoom } from './room.js';
-import { Slots } from './slots.js';
+import { freeBlocks, Slots } from './slots.js';
 import type { PoolStats, WorkerInfo } from './stats.js';
 import { Stopper } from './stopper.js';
 import { infoOf, Tally } from './tally.js';
@@ -37,10 +38,6 @@ import { type Ending, type WorkerHandle, Workers, type WorkersHost } from './wor
 
 /** How long an idle worker looks for work before it returns to its event loop, in microseconds. */
 const SPIN_US = 50;
-/** How long a blocked owner spins before it sleeps, in microseconds. */
-const OWNER_SPIN_US = 100;
-/** A blocked owner looks up this often, in milliseconds. */
-const SLICE_MS = 50;
 /** Tasks that one worker can have in flight at the most where a call's `concurrency` is above the pool's. */
 const MAX_LANES = 256;
 
@@ -60,6 +57,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   readonly plainFlags: number;
   readonly functions: FunctionTable;
   readonly dispatch: Dispatch;
+  readonly backlog = new Backlog(this);
   readonly stopper = new Stopper(this);
   readonly timeLimits = new TimeLimits(this);
   /** Ranges that have memory; one that waits for another attempt has no slot. */
@@ -73,7 +71,6 @@ export class Core implements Engine, Recipient, WorkersHost {
   #events: EngineEvents;
   #refusal: (() => Error) | undefined;
   #calls = 0;
-  readonly #backlog = new Backlog();
   readonly #initializer: PreparedInitializer | undefined;
   #drained: Array<() => void> = [];
   #ended: Promise<void> | undefined;
@@ -177,7 +174,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     // Records that were under way hold blocks; they come before the pool is forgotten.
     inbox.drain(Number.POSITIVE_INFINITY);
     for (const range of this.ranges) range.dispose();
-    for (const job of this.slots.occupants()) this.#freeBlocks(job.slot);
+    for (const job of this.slots.occupants()) freeBlocks(job.slot);
     if (this.#initializer !== undefined) native.free(this.#initializer.block);
     this.slots.dispose();
     this.dispatch.dispose();
@@ -189,17 +186,11 @@ export class Core implements Engine, Recipient, WorkersHost {
 
   /** Ends every pending call with an error. */
   refuseAll(error: () => Error): void {
-    const first = error();
-    let next: Error | undefined = first;
-    const another = () => {
-      const given = next ?? withoutStack(error);
-      next = undefined;
-      return given;
-    };
-    for (const waiting of this.#backlog.clear()) waiting.refuse(another());
+    const another = forMany(error);
+    this.#readiness.fail(another());
+    for (const waiting of this.backlog.clear()) waiting.refuse(another());
     for (const range of [...this.ranges]) range.refuse(another());
     for (const job of this.slots.occupants()) job.refuse(another());
-    this.#readiness.fail(first);
   }
 
   hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void {
@@ -297,8 +288,10 @@ export class Core implements Engine, Recipient, WorkersHost {
   /** `tasks` tasks less are pending. */
   finished(tasks: number): void {
     this.pending -= tasks;
-    if (this.#backlog.length > 0) this.advanceBacklog();
-    if (this.pending > 0) return;
+    const last = this.pending === 0;
+    // A job that cannot start ends here, and is the last then.
+    this.backlog.advance();
+    if (!last) return;
     inbox.ended();
     this.#wakeDrained();
     this.#maybeDismissAll();
@@ -309,108 +302,31 @@ export class Core implements Engine, Recipient, WorkersHost {
     this.#events.drain();
   }
 
-  /** Starts a job now, or as soon as there is room for it. */
-  enqueue(waiting: Waiting): void {
-    const first = this.#backlog.length === 0 && this.#hasRoom(waiting.tasks, this.pending - waiting.tasks);
-    if (!first || !waiting.start()) this.#backlog.push(waiting);
-  }
-
-  /** As `enqueue`, for a part of a call that has started before: ahead of those that have not, and whatever the limit. */
-  enqueueFirst(waiting: Waiting): void {
-    if (!waiting.start()) this.#backlog.unshift(waiting);
-  }
-
-  /** True if a job of one task may start at once. */
-  get open(): boolean {
-    return this.#backlog.length === 0 && this.pending <= this.options.maxPending;
-  }
-
-  /** There may be room again: a slot, an open range, or the limit of pending tasks. */
-  advanceBacklog(): void {
-    for (;;) {
-      const first = this.#backlog.first;
-      if (first === undefined || !this.#hasRoom(first.tasks, this.pending - this.#backlog.tasks)) return;
-      // Taken out first: what it starts may come back here.
-      this.#backlog.shift();
-      try {
-        if (first.start()) continue;
-      } catch (error) {
-        first.refuse(error);
-        continue;
-      }
-      this.#backlog.unshift(first);
-      return;
-    }
-  }
-
-  /** Whether `tasks` more may start while `started` have. A job that is larger than the limit runs alone. */
-  #hasRoom(tasks: number, started: number): boolean {
-    return tasks === 0 || started <= 0 || started + tasks <= this.options.maxPending;
-  }
-
   /** Frees the blocks that a slot names, and the slot. */
   release(slot: number): void {
-    this.#freeBlocks(slot);
+    freeBlocks(slot);
     this.slots.release(slot);
-    if (this.#backlog.length > 0) this.advanceBacklog();
+    this.backlog.advance();
   }
 
-  #freeBlocks(slot: number): void {
-    const at = slot * SLOT_WORDS;
-    // A range's blocks are its own affair: several slots may share them.
-    if ((memory.u32[at + Slot.kind] & 0xff) === Kind.range) return;
-    const argBlock = memory.u32[at + Slot.argBlock];
-    const resultBlock = memory.u32[at + Slot.resultBlock];
-    if (argBlock !== 0) native.free(argBlock);
-    if (resultBlock !== 0) native.free(resultBlock);
-    // The slot's next occupant may be released before it has filled it.
-    memory.u32[at + Slot.argBlock] = 0;
-    memory.u32[at + Slot.resultBlock] = 0;
-  }
-
-  /** Blocks until `done()`; time limits, deaths, messages and Ctrl+C are looked after meanwhile. */
   waitFor(done: () => boolean): void {
-    const outer = this.blocking;
-    this.blocking = true;
-    // Short at first: what workers send through their ports is found between the slices only.
-    let slice = 1;
-    try {
-      while (!done()) {
-        this.dispatch.flush();
-        checkInterrupts(inbox.wait(OWNER_SPIN_US, Math.min(slice, this.agenda.next())));
-        slice = Math.min(slice * 2, SLICE_MS);
-        if (done()) return;
-        this.#poll();
-      }
-    } finally {
-      this.blocking = outer;
-    }
+    waitFor(this, done);
   }
 
   pump(): number {
-    this.#poll();
+    poll(this);
     this.dispatch.flush();
     return this.agenda.next();
-  }
-
-  #poll(): void {
-    this.agenda.poll();
-    this.workers.poll();
   }
 
   // ---------------------------------------------------------------------------------------- information
 
   describePending(): readonly string[] {
-    const calls = new Set<string>();
-    for (const { slot } of this.slots.occupants()) {
-      const [fn, kind] = [memory.u32[slot * SLOT_WORDS + Slot.fn], memory.u32[slot * SLOT_WORDS + Slot.kind]];
-      calls.add(`${(kind & 0xff) === Kind.range ? 'map' : 'apply'}(\`${this.functions.nameOf(fn)}\`)`);
-    }
-    return [...calls];
+    return this.#tally.describePending();
   }
 
   get workerInfos(): readonly WorkerInfo[] {
-    return [...this.workers].filter((worker) => !worker.gone && worker.farewell === undefined).map(infoOf);
+    return this.#tally.workerInfos();
   }
 
   stats(): PoolStats {
@@ -483,16 +399,3 @@ export class Core implements Engine, Recipient, WorkersHost {
     return value;
   }
 }
-
-/** Thousands of calls may end together: where is the same for all, and not worth a stack trace each. */
-function withoutStack(error: () => Error): Error {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  try {
-    return error();
-  } finally {
-    Error.stackTraceLimit = limit;
-  }
-}
-
-const notRunning = (): Error => new StateError('Pool not running');

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { PoolTerminatedError, StateError } from '../internal/errors.js';
+import { PoolTerminatedError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { type Interruptible, unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
@@ -20,6 +20,7 @@ import { outside } from './outside.js';
 import { policyOf } from './policy.js';
 import type { Items } from './range-input.js';
 import type { RangeSink } from './range-job.js';
+import { forMany, notRunning } from './refusals.js';
 import { mustHaveRoom } from './room.js';
 import type { PoolStats, SlowTask, WorkerInfo } from './stats.js';
 
@@ -249,7 +250,8 @@ export class InlineEngine implements Engine, Interruptible {
   }
 
   refuseAll(error: () => Error): void {
-    for (const call of [...this.#calls]) call.refuse(error());
+    const another = forMany(error);
+    for (const call of [...this.#calls]) call.refuse(another());
   }
 
   /** What runs cannot be ended: it is told by its signal, and nobody waits for it. */
@@ -290,5 +292,3 @@ export class InlineEngine implements Engine, Interruptible {
     return { completed, failed, pending, running, stolen: 0, restarts: 0, workers: [], waitTime, runTime, slowest };
   }
 }
-
-const notRunning = (): Error => new StateError('Pool not running');

@@ -19,6 +19,8 @@ export interface Job extends Occupant {
 export interface Waiting {
   /** How many tasks it is. */
   readonly tasks: number;
+  /** The backlog's own: it waits there, and is wanted. */
+  counted?: boolean;
   /** Starts it. False: there is still no room for it. */
   start(): boolean;
   refuse(error: unknown): void;

@@ -61,6 +61,8 @@ export class RangeJob {
   /** Items that have their outcome while their attempt still runs, or that will run again after it. */
   #settledItems: Map<number, 'settled' | { pause: number }> | undefined;
   readonly #slots = new Set<RangeSlot>();
+  /** The call in the queue of those that wait for room: it begins with the parts that it has by then. */
+  readonly #opening: Waiting;
 
   constructor(core: Core, fn: number, items: Items, plan: RangePlan, sink: RangeSink) {
     this.core = core;
@@ -73,6 +75,14 @@ export class RangeJob {
     this.#flags = (flagsOf(core, plan.policy) | (plan.star ? Flag.star : 0)) >>> 0;
     this.#call = core.nextCall();
     this.#sink = sink;
+    this.#opening = {
+      tasks: items.length,
+      start: () => {
+        for (; this.#waiting.length > 0; this.#waiting.shift()) if (!this.#tryStart(this.#waiting[0])) return false;
+        return true;
+      },
+      refuse: (error) => this.refuse(error),
+    };
   }
 
   /**
@@ -288,25 +298,13 @@ export class RangeJob {
       const slot = this.#newSlot({ input, base, items, attempt: 1, call: this.#call });
       if (this.#inputs.length === 1) {
         this.#waiting.push(slot);
-        core.enqueue(this.#opening());
+        core.backlog.add(this.#opening);
       } else if (this.#waiting.length > 0) {
         this.#waiting.push(slot);
       } else {
         this.#startSlot(slot);
       }
     }
-  }
-
-  /** The call in the queue of those that wait for room: it begins with the parts that it has by then. */
-  #opening(): Waiting {
-    return {
-      tasks: this.#items.length,
-      start: () => {
-        for (; this.#waiting.length > 0; this.#waiting.shift()) if (!this.#tryStart(this.#waiting[0])) return false;
-        return true;
-      },
-      refuse: (error) => this.refuse(error),
-    };
   }
 
   /** Runs one item again. It has been counted before. */
@@ -341,7 +339,7 @@ export class RangeJob {
       },
     };
     try {
-      this.core.enqueueFirst(waiting);
+      this.core.backlog.addFirst(waiting);
     } catch (error) {
       waiting.refuse(error);
     }
@@ -361,9 +359,10 @@ export class RangeJob {
     this.#ended = true;
     if (this.policy !== undefined) this.core.timeLimits.remove(this.policy.timeout);
     offAbort(this.policy?.signal, this.#onAbort);
+    this.core.backlog.forget(this.#opening);
+    for (const slot of this.#waiting.splice(0)) slot.abandon();
     if (this.#unsettled > 0) this.core.finished(this.#unsettled);
     this.#unsettled = 0;
-    for (const slot of this.#waiting.splice(0)) slot.abandon();
     this.#maybeFree();
   }
 

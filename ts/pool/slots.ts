@@ -1,4 +1,4 @@
-import { payloadOf, SLOT_BYTES, SLOT_WORDS, Slot } from '../internal/layout.js';
+import { Kind, payloadOf, SLOT_BYTES, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 
@@ -71,4 +71,18 @@ export class Slots<T extends Occupant> {
     }
     return first;
   }
+}
+
+/** Frees the blocks that a slot names. */
+export function freeBlocks(slot: number): void {
+  const at = slot * SLOT_WORDS;
+  // A range's blocks are its own affair: several slots may share them.
+  if ((memory.u32[at + Slot.kind] & 0xff) === Kind.range) return;
+  const argBlock = memory.u32[at + Slot.argBlock];
+  const resultBlock = memory.u32[at + Slot.resultBlock];
+  if (argBlock !== 0) native.free(argBlock);
+  if (resultBlock !== 0) native.free(resultBlock);
+  // The slot's next occupant may be released before it has filled it.
+  memory.u32[at + Slot.argBlock] = 0;
+  memory.u32[at + Slot.resultBlock] = 0;
 }

@@ -1,3 +1,5 @@
+import { Kind, SLOT_WORDS, Slot } from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { Core } from './core.js';
 import { Counts, type PoolStats, type WorkerInfo, type WorkerStats } from './stats.js';
@@ -16,6 +18,21 @@ export class Tally {
   /** A worker is gone; its counters are still there. */
   keep(worker: WorkerHandle): void {
     this.#past.add(native.counters(this.#core.id, worker.seat), worker.seat + 1);
+  }
+
+  /** The workers that take tasks, or will. */
+  workerInfos(): readonly WorkerInfo[] {
+    return [...this.#core.workers].filter((worker) => !worker.gone && worker.farewell === undefined).map(infoOf);
+  }
+
+  describePending(): readonly string[] {
+    const { slots, functions } = this.#core;
+    const calls = new Set<string>();
+    for (const { slot } of slots.occupants()) {
+      const [fn, kind] = [memory.u32[slot * SLOT_WORDS + Slot.fn], memory.u32[slot * SLOT_WORDS + Slot.kind]];
+      calls.add(`${(kind & 0xff) === Kind.range ? 'map' : 'apply'}(\`${functions.nameOf(fn)}\`)`);
+    }
+    return [...calls];
   }
 
   stats(): PoolStats {
