@@ -5,8 +5,7 @@ import { failure, makePool, ref } from './helpers.js';
 /** Words of the state that the loops of `fixtures/kills.mjs` share. */
 export const Word = { stop: 0, inside: 1, rounds: 2, broken: 3, recovered: 4 };
 
-export const loop = (name: string): ReturnType<typeof ref> => ref('kills.mjs', name);
-export const newState = (): Int32Array => new Int32Array(new SharedArrayBuffer(32));
+const loop = (name: string): ReturnType<typeof ref> => ref('kills.mjs', name);
 
 /**
  * Two workers run a loop over a primitive, and a third runs one until it is ended at a random moment, `kills` times. Gives
@@ -18,7 +17,7 @@ export async function survive<R>(
   primitive: object,
   victims: string[] = [name],
 ): Promise<[Int32Array, R[]]> {
-  const state = newState();
+  const state = new Int32Array(new SharedArrayBuffer(32));
   const pool = makePool({ processes: 3, maxRestarts: { count: 10_000, within: 1000 } });
   const survivors = [pool.apply(loop(name), [primitive, state]), pool.apply(loop(name), [primitive, state])];
   for (let kill = 0; kill < kills; kill++) {

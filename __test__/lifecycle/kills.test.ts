@@ -1,7 +1,7 @@
 import { Barrier, Condition, Event, Lock, RLock, Semaphore } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { makePool, until } from '../helpers.js';
-import { loop, newState, survive, Word } from '../survive.js';
+import { until } from '../helpers.js';
+import { survive, Word } from '../survive.js';
 
 const KILLS = 20;
 
@@ -52,12 +52,4 @@ describe('a worker that is ended inside a primitive leaves it to the others', ()
     expect(barrier.nWaiting).toBe(0);
     expect((await Promise.all([barrier.wait(), barrier.wait(), barrier.wait()])).sort()).toEqual([0, 1, 2]);
   });
-});
-
-test('the loops run while nobody is ended', async () => {
-  const state = newState();
-  const calls = makePool(2).starmap(loop('lockLoop'), Array(2).fill([new Lock(), state]), 1);
-  await until(() => Atomics.load(state, Word.rounds) > 1000);
-  Atomics.store(state, Word.stop, 1);
-  expect((await calls).every((count) => count > 0)).toBe(true);
 });
