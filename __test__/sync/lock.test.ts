@@ -43,7 +43,7 @@ describe.each([
     expect(lock.locked()).toBe(false);
   });
 
-  test('timeouts and signals end a wait and leave the lock as it was', async () => {
+  test('B56 timeouts and signals end a wait and leave the lock as it was', async () => {
     const pool = makePool(1);
     const lock = new Kind();
     await lock.acquire();
@@ -74,7 +74,7 @@ describe.each([
     expect(thrown(() => lock.withLockSync(() => 0))).toBeInstanceOf(DeadlockError);
   });
 
-  test('a holder that dies leaves the lock to be recovered', async () => {
+  test('B55 a holder that dies leaves the lock to be recovered', async () => {
     const pool = makePool(2);
     const lock = new Kind();
     const holder = pool.apply(task('dieHolding'), [lock, 100]);
