@@ -1,6 +1,6 @@
 /**
  * Offsets of what JavaScript and the core share: job slots, lanes, records. The core's side, with the same numbers, is
- * in `crates/core/src/{slot,record}.rs` and `pool/worker.rs`; every byte is explained in docs/layout.md.
+ * in `crates/core/src/{slot,record}.rs` and `pool/worker/lane.rs`; every byte is explained in docs/layout.md.
  */
 
 /** Bytes of a block's unit, and of its header. */

@@ -1,56 +1,23 @@
-//! A worker's side of a pool: take, complete, steal, arm, die.
+//! A worker's side of a pool: take, complete, arm. What there is to take is in `find.rs`, its end in `death.rs`.
+
+mod death;
+mod find;
+pub mod lane;
 
 use super::{Pool, lock};
 use crate::clock::now_ns;
 use crate::context::Context;
-use crate::range::OpenRange;
 use crate::record::{Kind, Record};
-use crate::slot::{Slot, flag, kind, state};
+use crate::slot::{Slot, kind};
 use crate::stats::Counters;
 use crate::sync::Ordering;
 use crate::sync::shared::AtomicU32;
-use crossbeam_deque::{Steal, Worker as Deque};
+use crossbeam_deque::Worker as Deque;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How long a run of claimed items should take, in nanoseconds: long enough that claiming costs nothing, short enough
-/// that what cannot be stolen any more does not matter.
-const CLAIM_NS: u64 = 250_000;
-/// A claim is at most this many times longer than the one before it.
-const CLAIM_GROWTH: u64 = 8;
-/// A claim is at most one of this many parts of what the worker has left.
-const CLAIM_SHARE: u32 = 4;
 /// After this long without a turn of its event loop a worker yields to it.
 const TURN_NS: u64 = 50_000_000;
-/// Jobs moved from the injector or another's deque at a time, at most.
-const BATCH: usize = 32;
-
-/// The lanes' words in the region: one task in flight each. `CONTROL` bytes of the worker's own come first, zero when it
-/// sits down, of which the core knows two words: [`LEAVE`](lane::LEAVE) and [`SEATED`](lane::SEATED).
-///
-/// | bytes | field | written by |
-/// |---|---|---|
-/// | 0 | slot, 0 = the lane is free | core |
-/// | 4 | first index claimed | core |
-/// | 8 | how many were claimed | core |
-/// | 12 | index in progress | the worker's program |
-/// | 16 | results already in the column, or in the block | the worker's program |
-/// | 20, 24, 28 | result tag, block, bytes | the worker's program |
-/// | 32 | when the claim began, ms modulo 2^32 | core |
-/// | 36 | number of the claim that the owner wants no more of | the owner's program |
-/// | 40 | number of the claim in progress | core |
-pub mod lane {
-    /// Bytes before the first lane.
-    pub const CONTROL: usize = 64;
-    /// Among those, where the owner writes 1 to have the worker leave when it is between tasks.
-    pub const LEAVE: usize = 12;
-    /// And where 1 says that the worker sat down: its end is told by a record.
-    pub const SEATED: usize = 20;
-    /// Bytes of a lane.
-    pub const SIZE: usize = 64;
-    /// Result tag of a part whose results are all in the column.
-    pub const IN_COLUMN: u32 = 1;
-}
 
 /// What to do in one call of [`Worker::advance`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -315,59 +282,6 @@ impl Worker {
         found
     }
 
-    /// One look at everything there is to do, nearest first. What is found is in `lane` then.
-    fn find(&mut self, lane: usize, now: u64) -> Option<u32> {
-        loop {
-            if let Some(slot) = self.claim_open(lane, now) {
-                return Some(slot);
-            }
-            if let Some(slot) = self.pop_queue() {
-                if let Some(slot) = self.begin(slot, lane, now) {
-                    return Some(slot);
-                }
-                continue;
-            }
-            if !self.steal_span() {
-                return None;
-            }
-        }
-    }
-
-    /// The next items of the range that this worker has open.
-    fn claim_open(&mut self, lane: usize, now: u64) -> Option<u32> {
-        let index = self.pool.seats[self.index].open.load(Ordering::Relaxed).checked_sub(1)? as usize;
-        let pool = self.pool.clone();
-        let range = pool.ranges.get(index)?;
-        let job = Slot::at(pool.blocks.region(), range.slot())?;
-        let span = range.span(self.index);
-        if job.cancelled()
-            && let Some(rest) = span.take_all()
-        {
-            self.send(Kind::Dropped, range.slot(), [rest.end - rest.start, 0, 0, 0, 0]);
-        }
-        let wanted = self.claim_size(range.chunk(), &job, span.len());
-        let Some(items) = span.claim(wanted) else {
-            pool.seats[self.index].open.store(0, Ordering::Relaxed);
-            return None;
-        };
-        self.hold(lane, range.slot(), items, now);
-        Some(range.slot())
-    }
-
-    /// How many items to claim: as many as take [`CLAIM_NS`] at the pace of the last claim of this call, but no more
-    /// than a share of the `left` ones: the items ahead may be slower, and what is claimed cannot be stolen any more.
-    fn claim_size(&self, chunk: u32, job: &Slot<'_>, left: u32) -> u32 {
-        let wanted = match self.pace.filter(|pace| pace.call == job.id()) {
-            _ if job.has(flag::TIMED) => 1,
-            _ if chunk != 0 => u64::from(chunk),
-            None => 1,
-            Some(Pace { each, last, .. }) => {
-                (CLAIM_NS / each.max(1)).min(last * CLAIM_GROWTH).min(u64::from(left.div_ceil(CLAIM_SHARE))).max(1)
-            }
-        };
-        u32::try_from(wanted).unwrap_or(u32::MAX).min(self.tasks_left)
-    }
-
     fn hold(&mut self, lane: usize, slot: u32, items: Range<u32>, now: u64) {
         if let Some(since) = self.idle_since.take() {
             self.counters.waited(now.saturating_sub(since));
@@ -391,211 +305,6 @@ impl Worker {
             if self.tasks_left == 0 {
                 self.send(Kind::Retiring, slot, [self.index as u32, 0, 0, 0, 0]);
             }
-        }
-    }
-
-    /// A job from the own deque, the injector, or another's deque.
-    fn pop_queue(&mut self) -> Option<u32> {
-        let deque = self.deque.as_ref()?;
-        if let Some(slot) = deque.pop() {
-            return Some(slot);
-        }
-        let seats = self.pool.stealers.len();
-        self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let first = self.random as usize >> 8;
-        loop {
-            let mut retry = false;
-            let share = (self.pool.injector.len() / (2 * seats)).clamp(1, BATCH);
-            let mut found = self.pool.injector.steal_batch_with_limit_and_pop(deque, share);
-            for step in 0..seats {
-                match found {
-                    Steal::Success(slot) => {
-                        if step > 0 {
-                            self.counters.stole();
-                        }
-                        if !deque.is_empty() {
-                            // What was moved was out of everybody's sight for a moment.
-                            self.pool.sleepers.pass_on(|worker| self.pool.wake(worker));
-                        }
-                        return Some(slot);
-                    }
-                    Steal::Retry => retry = true,
-                    Steal::Empty => {}
-                }
-                let victim = (first + step) % seats;
-                found = if victim == self.index {
-                    Steal::Empty
-                } else {
-                    self.pool.stealers[victim].steal_batch_with_limit_and_pop(deque, BATCH)
-                };
-            }
-            match found {
-                Steal::Success(slot) => {
-                    self.counters.stole();
-                    if !deque.is_empty() {
-                        self.pool.sleepers.pass_on(|worker| self.pool.wake(worker));
-                    }
-                    return Some(slot);
-                }
-                Steal::Retry => retry = true,
-                Steal::Empty => {}
-            }
-            if !retry {
-                return None;
-            }
-        }
-    }
-
-    /// Makes a popped slot this worker's. None: there is nothing in it to run any more, or a range was opened.
-    fn begin(&mut self, slot: u32, lane: usize, now: u64) -> Option<u32> {
-        let pool = self.pool.clone();
-        let job = Slot::at(pool.blocks.region(), slot)?;
-        if job.kind() == kind::RANGE {
-            let index = job.range()?;
-            let range = pool.ranges.get(index)?;
-            if let Some(part) = range.take_part() {
-                self.note_wait(&job, now);
-                self.open(index, range, part);
-            }
-            return None;
-        }
-        let running = job.state().compare_exchange(state::QUEUED, state::RUNNING, Ordering::AcqRel, Ordering::Relaxed);
-        if running.is_err() {
-            self.send(Kind::Cancelled, slot, [0; 5]);
-            return None;
-        }
-        self.note_wait(&job, now);
-        self.hold(lane, slot, 0..1, now);
-        Some(slot)
-    }
-
-    /// Counts how long a job waited in a queue.
-    fn note_wait(&self, job: &Slot<'_>, now: u64) {
-        let waited = ((now / 1000) as u32).wrapping_sub(job.queued_at().load(Ordering::Relaxed));
-        // Queued after `now` was read: it did not wait.
-        let waited = if waited > u32::MAX / 2 { 0 } else { waited };
-        self.counters.wait_time.record(u64::from(waited) * 1000, 1);
-    }
-
-    fn open(&self, index: usize, range: &OpenRange, part: Range<u32>) {
-        let more = (part.end - part.start).div_ceil(range.chunk().max(1)) > 1;
-        range.span(self.index).open(part);
-        self.pool.seats[self.index].open.store(index as u32 + 1, Ordering::Release);
-        if more {
-            // The part was out of everybody's sight for a moment: somebody may have armed meanwhile.
-            self.pool.sleepers.pass_on(|worker| self.pool.wake(worker));
-        }
-    }
-
-    /// Takes the upper half of what another worker has not claimed yet.
-    fn steal_span(&mut self) -> bool {
-        let pool = self.pool.clone();
-        let seats = pool.seats.len();
-        let first = self.random as usize >> 8;
-        for victim in (0..seats).map(|step| (first + step) % seats).filter(|victim| *victim != self.index) {
-            let Some(index) = pool.seats[victim].open.load(Ordering::Acquire).checked_sub(1) else {
-                continue;
-            };
-            let Some(range) = pool.ranges.get(index as usize) else {
-                continue;
-            };
-            if let Some(part) = range.span(victim).steal(range.chunk()) {
-                self.counters.stole();
-                self.open(index as usize, range, part);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Rings another if there is something for it: a wake-up that is not used here must not be lost.
-    fn pass_on(&self) {
-        if self.work_remains() {
-            self.pool.sleepers.pass_on(|worker| self.pool.wake(worker));
-        }
-    }
-
-    /// Is anything queued or stealable? For deciding whether to ring another.
-    fn work_remains(&self) -> bool {
-        !self.pool.injector.is_empty()
-            || self.pool.stealers.iter().any(|stealer| !stealer.is_empty())
-            || self.pool.seats.iter().any(|seat| {
-                let open = seat.open.load(Ordering::Acquire).checked_sub(1);
-                let range = open.and_then(|index| self.pool.ranges.get(index as usize));
-                range.is_some_and(|range| self.pool.seats.iter().enumerate().any(|(i, _)| !range.span(i).is_empty()))
-            })
-    }
-
-    /// Leaves the range's part to the others.
-    fn leave_part(&self, range: &OpenRange, part: Range<u32>) {
-        if !part.is_empty() {
-            range.leave(part);
-            self.pool.injector.push(range.slot());
-        }
-    }
-
-    /// What was running here is lost; what was only claimed goes back.
-    fn lose(&self, lane: usize, claim: Claim) {
-        let Some(job) = Slot::at(self.pool.blocks.region(), claim.slot) else {
-            return;
-        };
-        if job.kind() == kind::CALL {
-            self.send(Kind::Lost, claim.slot, [0, self.index as u32, 0, 0, 0]);
-            return;
-        }
-        let Some(range) = job.range().and_then(|index| self.pool.ranges.get(index)) else {
-            return;
-        };
-        let end = claim.start + claim.count;
-        let published = claim.start + self.word(lane, 16).load(Ordering::Acquire).min(claim.count);
-        if published > claim.start {
-            if self.word(lane, 20).load(Ordering::Relaxed) == 0 {
-                // The worker's program was in the middle of a column.
-                self.word(lane, 20).store(lane::IN_COLUMN, Ordering::Relaxed);
-            }
-            self.send_part(lane, claim, published - claim.start);
-        }
-        if published < end {
-            let running = self.word(lane, 12).load(Ordering::Relaxed).clamp(published, end - 1);
-            self.send(Kind::Lost, claim.slot, [running, self.index as u32, 0, 0, 0]);
-            self.leave_part(range, published..running);
-            self.leave_part(range, running + 1..end);
-        }
-    }
-}
-
-/// The worker's death, whatever the reason: everything it held is accounted for, its seat is free.
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let pool = self.pool.clone();
-        let seat = &pool.seats[self.index];
-        self.context.detach();
-        pool.sleepers.disarm(self.index);
-        *lock(&seat.context) = None;
-        for lane in 0..self.claims.len() {
-            let claim = self.claims[lane];
-            if claim.slot != 0 {
-                self.lose(lane, claim);
-                self.word(lane, 0).store(0, Ordering::Release);
-            }
-        }
-        if let Some(index) = seat.open.swap(0, Ordering::AcqRel).checked_sub(1)
-            && let Some(range) = pool.ranges.get(index as usize)
-            && let Some(rest) = range.span(self.index).take_all()
-        {
-            self.leave_part(range, rest);
-        }
-        if let Some(deque) = self.deque.take() {
-            while let Some(slot) = deque.pop() {
-                pool.injector.push(slot);
-            }
-            *lock(&seat.deque) = Some(deque);
-        }
-        pool.blocks.sweep(self.context.id());
-        self.send(Kind::WorkerGone, 0, [self.index as u32, 0, 0, 0, 0]);
-        // The baton: a ring meant for this worker, and what it left, must reach somebody.
-        if self.work_remains() {
-            pool.sleepers.post(pool.seats.len() as u32, |worker| pool.wake(worker));
         }
     }
 }
