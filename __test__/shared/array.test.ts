@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { Array as ArrayAlias, Lock, RawArray, RLock, range, SharedArray } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { makePool, ref, thrown } from '../helpers.js';
+import { Gate, makePool, pass, ref, thrown } from '../helpers.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests give every code, and also wrong values
 const make = (code: unknown, content: unknown, options?: object): any =>
@@ -316,23 +316,18 @@ describe('map', () => {
 
   test('what changes before an item is read is seen: nothing was copied', async () => {
     const pool = makePool(1);
-    const array = new SharedArray('i', 2);
-    const gate = new SharedArray('i', 1);
-    const calls = pool.starmap(
-      (item: Int32Array, shared: Int32Array) => {
-        if (Atomics.load(item, 0) === 0 && Atomics.add(shared, 0, 1) === 0) return -1;
-        return item[0];
-      },
-      [
-        [array, gate],
-        [array, gate],
-      ],
-      1,
-    );
-    expect(await calls).toEqual([-1, 0]);
-    const seen = pool.map((x: number) => x, array);
+    const array = new SharedArray('i', [1, 2, 3, 4]);
+    const gate = new Gate();
+    const blocked = pool.apply(pass, [gate.shared]);
+    await gate.reached();
+    const results = [pool.map((x: number) => x, array), pool.map((x: number) => x, array.subarray(2))];
     array.fill(5);
-    expect([...(await seen)]).toEqual([5, 5]);
+    gate.open();
+    await blocked;
+    expect((await Promise.all(results)).map((it) => [...it])).toEqual([
+      [5, 5, 5, 5],
+      [5, 5],
+    ]);
   });
 
   test('64-bit Arrays are items, too', async () => {

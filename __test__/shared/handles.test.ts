@@ -1,4 +1,4 @@
-import { RawArray, RawValue, SerializationError, SharedArray, Value } from 'manycore';
+import { Queue, RawArray, RawValue, type RLock, SerializationError, SharedArray, Value } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import { addon, collected, collectGarbage, failure, makePool, ref, sleep } from '../helpers.js';
 
@@ -105,6 +105,37 @@ async function terminateBusy(ms: number): Promise<void> {
   await pool.terminate();
   await Promise.all(calls);
 }
+
+/** Puts objects that only the queue keeps alive then. */
+async function putAndDrop(queue: Queue, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const value = new Value('i', i);
+    await queue.put({ value, lock: value.getLock(), part: new SharedArray('i', [0, i]).subarray(1) });
+  }
+}
+
+async function take(queue: Queue, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) {
+    const { value, lock, part } = (await queue.get()) as { value: Value<'i'>; lock: RLock; part: Int32Array };
+    expect([value.value, value.getLock() === lock, part[0]]).toEqual([i, true, i]);
+  }
+}
+
+async function throughQueue(): Promise<void> {
+  const queue = new Queue();
+  await putAndDrop(queue, 50);
+  for (let i = 0; i < 5; i++) await collectGarbage();
+  await take(queue, 0, 20);
+  await collected(() => addon.objectCount() <= 1 + 30 * 2);
+  await take(queue, 20, 30);
+}
+
+test('items of a queue live until they are taken, and end with the queue', async () => {
+  await nothing();
+  await throughQueue();
+  await nothing();
+  expect(addon.objectCount()).toBe(0);
+});
 
 describe('workers', () => {
   test('let go of what they made and dropped', async () => {

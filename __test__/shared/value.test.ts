@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Lock, RawValue, RLock, Value } from 'manycore';
+import { Lock, OwnerDiedError, RawValue, RLock, Value } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import { failure, makePool, ref, thrown } from '../helpers.js';
 
@@ -346,6 +346,24 @@ describe('the lock', () => {
     expect(seen()).toBe(false);
     expect((await failure(() => value.withLock(() => Promise.reject(new Error('inner'))))).message).toBe('inner');
     expect(seen()).toBe(false);
+  });
+
+  test('whose holder died is recovered through the Value', async () => {
+    const pool = makePool(1);
+    const value = new Value('i', 5);
+    const die = (it: typeof value): never => {
+      it.acquireSync();
+      it.value = 6;
+      process.exit(1);
+    };
+    await failure(() => pool.apply(die, [value]));
+    expect(await failure(() => value.acquire())).toBeInstanceOf(OwnerDiedError);
+    expect(thrown(() => value.withLockSync(() => 0))).toBeInstanceOf(OwnerDiedError);
+    expect(value.add(1)).toBe(6);
+    expect(await value.withLock((guard) => guard.recovered, { recover: true })).toBe(true);
+    expect(value.acquireSync()).toBe(true);
+    expect(value.getLock().recovered).toBe(false);
+    value.release();
   });
 
   test('nothing takes it by itself', () => {
