@@ -41,9 +41,12 @@ const steps = [
       // The classes of shared objects are in a file of their own: a worker has one copy of them, whoever asks for it first.
       const shared = { entryPoints: ['ts/shared.ts'], outfile: 'dist/bundle/shared.cjs', format: 'cjs', logOverride };
       await bundle({ ...shared, ...small });
-      // What a worker needs to send a function. Few of them do.
-      const define = { entryPoints: ['ts/internal/functions/define.ts'], outfile: 'dist/bundle/define.cjs' };
-      await bundle({ ...define, format: 'cjs', logOverride, ...small });
+      // What is loaded when it is needed: for values that are no numbers, and to send a function.
+      const late = { 'ts/internal/codec/apart.ts': 'codec.cjs', 'ts/internal/functions/define.ts': 'define.cjs' };
+      for (const [source, name] of Object.entries(late)) {
+        const part = { entryPoints: [source], outfile: `dist/bundle/${name}`, minify: true };
+        await bundle({ ...part, format: 'cjs', logOverride });
+      }
       const entryPoints = { index: 'ts/index.ts', 'shared-memory': 'ts/shared-memory/index.ts' };
       const entries = { entryPoints, outdir: 'dist/bundle', format: 'esm', splitting: true };
       await bundle({ ...entries, plugins: [sharedIsApart], ...small });

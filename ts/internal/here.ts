@@ -13,9 +13,10 @@ export function packageRoot(): string {
   return new URL(inWorkerProgram ? './' : '../', here()).href;
 }
 
-/** `require` as this file sees it: of a package, or of an absolute path. */
+/** `require` as this file sees it: of a package, or of a file beside it. */
 export function requireHere(id: string): unknown {
-  return process.getBuiltinModule('node:module').createRequire(script ?? import.meta.url)(id);
+  if (script !== undefined) return require(id);
+  return process.getBuiltinModule('node:module').createRequire(import.meta.url)(id);
 }
 
 /** A file of `dist/bundle` that is loaded when it is needed, once for each isolate. */

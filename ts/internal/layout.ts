@@ -72,7 +72,7 @@ export const Part = { column: 1, page: 2 } as const;
 /** Words of a worker's control block, and of its lanes. */
 export const CONTROL_WORDS = 16;
 /** Word 3 is the core's: the owner dismissed the worker. */
-export const Control = { exited: 0, exitCode: 1, beat: 2, lanes: 4, seated: 5 } as const;
+export const Control = { exited: 0, exitCode: 1, beat: 2, lanes: 4, seated: 5, values: 6 } as const;
 export const LANE_WORDS = 16;
 export const Lane = {
   slot: 0,

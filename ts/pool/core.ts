@@ -48,7 +48,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   readonly lanes: number;
   readonly slots = new Slots<Job>();
   readonly agenda = new Agenda();
-  readonly encoder: Encoder;
+  readonly #encoder: Encoder;
   readonly decoder: Decoder;
   readonly attachments: Attachments;
   readonly workers: Workers;
@@ -101,8 +101,8 @@ export class Core implements Engine, Recipient, WorkersHost {
       define: (fn: unknown) => define(fn as AnyFunction),
       load,
     };
-    this.encoder = new Encoder(hooks);
-    this.encoder.label = 'args';
+    this.#encoder = new Encoder(hooks);
+    this.#encoder.label = 'args';
     this.decoder = new Decoder(hooks);
     this.defaultPolicy = defaultPolicy(options);
     this.plainFlags = flagsOf(this, undefined);
@@ -112,6 +112,12 @@ export class Core implements Engine, Recipient, WorkersHost {
   }
 
   // ---------------------------------------------------------------------------------------------- state
+
+  /** Writes values. Numbers alone go without it, and workers that get nothing else start with less. */
+  get encoder(): Encoder {
+    this.workers.expectValues();
+    return this.#encoder;
+  }
 
   /** Whether tasks may still run. */
   get running(): boolean {

@@ -189,6 +189,7 @@ export class Workers {
   readonly #leaving = new Set<WorkerHandle>();
   readonly #deaths: number[] = [];
   #wanted = 0;
+  #values = false;
 
   constructor(host: WorkersHost, seats: number) {
     this.#host = host;
@@ -218,6 +219,13 @@ export class Workers {
     let count = 0;
     for (const worker of this) if (!worker.gone && worker.farewell === undefined) count++;
     return count;
+  }
+
+  /** Values come that are no numbers: workers that start load the codec at once. */
+  expectValues(): void {
+    if (this.#values) return;
+    this.#values = true;
+    for (const worker of this) memory.u32[worker.control / 4 + Control.values] = 1;
   }
 
   /** Makes sure that there are workers for the pending tasks, and for `coming` more. */
@@ -337,6 +345,7 @@ export class Workers {
     const { options, id, lanes } = this.#host;
     const block = memory.alloc(controlBytes(lanes));
     memory.u32.fill(0, payloadOf(block) / 4, (payloadOf(block) + controlBytes(lanes)) / 4);
+    memory.u32[payloadOf(block) / 4 + Control.values] = this.#values ? 1 : 0;
     const { port1, port2 } = new MessageChannel();
     const setup: WorkerSetup = {
       addon: nativePath,

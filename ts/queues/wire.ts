@@ -1,11 +1,9 @@
 import { types } from 'node:util';
-import { Decoder, Encoder, type Hooks } from '../internal/codec/index.js';
+import type { Hooks } from '../internal/codec/index.js';
 import { SerializationError } from '../internal/errors.js';
-import type * as functions from '../internal/functions/define.js';
-import { type AnyFunction, definitions } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
 import { blockOf } from '../internal/handles.js';
-import { requireBundle } from '../internal/here.js';
+import { defineLate, LateCodec } from '../internal/late.js';
 import { payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -32,9 +30,7 @@ const hooks: Hooks = {
     );
   },
   attached: () => undefined,
-  define: (fn: AnyFunction) =>
-    // Few queues take functions: what that needs is loaded when one does.
-    definitions.get(fn) ?? (requireBundle('define.cjs') as typeof functions).define(fn),
+  define: defineLate,
   load,
 };
 
@@ -68,8 +64,7 @@ export interface Batch {
  * region, and through another one if code of the user's that runs meanwhile (a getter) uses a queue itself.
  */
 class Wire {
-  readonly #encoder = new Encoder(hooks);
-  readonly #decoder = new Decoder(hooks);
+  readonly #codec = new LateCodec(hooks, 'value');
   readonly #areas: number[] = [];
   #depth = 0;
 
@@ -107,7 +102,7 @@ class Wire {
 
   /** The message for a value, to be kept as bytes; it may name no shared objects. */
   encode(value: unknown, label: string): Uint8Array {
-    const encoder = this.#encoder;
+    const encoder = this.#codec.encoder;
     encoder.label = label;
     encoder.encodeOne(memory, 0, 0, value);
     if (encoder.takeHandles().length > 0) {
@@ -118,7 +113,7 @@ class Wire {
 
   /** The value of the message at `[at, at + bytes)` of the region. */
   decode(at: number, bytes: number): unknown {
-    return this.#decoder.decodeOne(memory, at, at + bytes);
+    return this.#codec.decoder.decodeOne(memory, at, at + bytes);
   }
 
   /** The same messages in a block of their own, where they can wait; `batch` is empty from here on. */
@@ -154,7 +149,7 @@ class Wire {
   }
 
   #write(value: unknown, at: number, label: string): number {
-    const encoder = this.#encoder;
+    const encoder = this.#codec.encoder;
     encoder.label = label;
     const bytes = typeof value === 'object' && value !== null ? ownBytes(value) : 0;
     if (bytes >= LARGE) return this.#large(value, bytes, at);
@@ -177,7 +172,7 @@ class Wire {
     const from = payloadOf(block);
     let end = -1;
     try {
-      end = this.#encoder.encodeOne(memory, from, from + bytes + SLACK, value);
+      end = this.#codec.encoder.encodeOne(memory, from, from + bytes + SLACK, value);
     } finally {
       if (end < 0) native.free(block);
     }
@@ -186,8 +181,8 @@ class Wire {
 
   /** The message is in the encoder's scratch. */
   #spilled(at: number): number {
-    const { scratch, length } = this.#encoder;
-    return this.#head(at, length, memory.store(scratch.u8, length, this.#encoder.takeHandles()));
+    const { scratch, length } = this.#codec.encoder;
+    return this.#head(at, length, memory.store(scratch.u8, length, this.#codec.encoder.takeHandles()));
   }
 
   #head(at: number, bytes: number, block: number): number {
@@ -211,7 +206,7 @@ class Wire {
       at = block === 0 ? (from + bytes + 7) & ~7 : at + HEAD;
       try {
         memory.ensure(from + bytes);
-        values.push(this.#decoder.decodeOne(memory, from, from + bytes));
+        values.push(this.#codec.decoder.decodeOne(memory, from, from + bytes));
       } catch (error) {
         errors.push(error);
       } finally {

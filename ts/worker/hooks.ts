@@ -1,9 +1,8 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Hooks } from '../internal/codec/index.js';
-import type * as functions from '../internal/functions/define.js';
-import { type AnyFunction, type Definition, definitions } from '../internal/functions/definition.js';
+import type { AnyFunction, Definition } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
-import { requireBundle } from '../internal/here.js';
+import { defineLate } from '../internal/late.js';
 import { checkCloneable, parcelOf, type ToWorker, unpack } from '../pool/attachments.js';
 import type { Transferable } from '../pool/options.js';
 
@@ -59,8 +58,7 @@ export class WorkerAttachments implements Hooks {
   }
 
   define(fn: AnyFunction): Definition {
-    // Most workers never send a function: what that needs is loaded when one does.
-    return definitions.get(fn) ?? (requireBundle('define.cjs') as typeof functions).define(fn);
+    return defineLate(fn);
   }
 
   load(definition: Definition): AnyFunction {

@@ -1,11 +1,11 @@
-import type { Decoder } from '../internal/codec/index.js';
+import type { LateCodec } from '../internal/late.js';
 import { ARGS_MASK, Args, PAYLOAD_START, payloadOf, SLOT_BYTES, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { tidy } from '../internal/numbers.js';
 
 /** Reads the arguments of calls and the items of ranges. */
 export class Inputs {
-  readonly #decoder: Decoder;
+  readonly #codec: LateCodec;
   /** The page that was read last: a page is usually claimed in several runs. */
   #pageOf = 0;
   /** Index of its first item. */
@@ -14,8 +14,8 @@ export class Inputs {
   #viewOf = 0;
   #view: ArrayLike<number> = [];
 
-  constructor(decoder: Decoder) {
-    this.#decoder = decoder;
+  constructor(codec: LateCodec) {
+    this.#codec = codec;
   }
 
   /** The encoded arguments of a call. */
@@ -25,7 +25,7 @@ export class Inputs {
     const bytes = memory.u32[at + Slot.argBytes];
     const from = block === 0 ? slot * SLOT_BYTES + PAYLOAD_START : payloadOf(block);
     memory.ensure(from + bytes);
-    return this.#decoder.decode(memory, from, from + bytes);
+    return this.#codec.decoder.decode(memory, from, from + bytes);
   }
 
   /** The items of a range before `end` as numbers, with the position of item 0; undefined if they are no numbers. */
@@ -82,7 +82,7 @@ export class Inputs {
       else above = middle;
     }
     const [from, to, first] = u32.subarray(table + page * 3, table + page * 3 + 3);
-    this.#page = this.#decoder.decode(memory, start + from, start + to);
+    this.#page = this.#codec.decoder.decode(memory, start + from, start + to);
     this.#pageFirst = first;
   }
 }

@@ -1,4 +1,4 @@
-import { Thrown } from '../internal/codec/index.js';
+import { Thrown } from '../internal/codec/hooks.js';
 import {
   Advance,
   CONCURRENCY_SHIFT,
@@ -60,6 +60,11 @@ export class Loop {
     const settled = (lane: number) => this.#settled(lane);
     this.#calls = new Calls(tasks, inputs, results, settled);
     this.#ranges = new Ranges(tasks, inputs, results, output, settled);
+  }
+
+  /** Whether no task is in flight. */
+  get idle(): boolean {
+    return this.#inFlight === 0;
   }
 
   /** The event loop has turned: looks for cancelled tasks, and for work. */

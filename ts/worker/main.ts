@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
-import { Decoder, Encoder } from '../internal/codec/index.js';
 import { moduleLoading } from '../internal/functions/load.js';
-import { payloadOf } from '../internal/layout.js';
+import { LateCodec } from '../internal/late.js';
+import { Control, payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, useNative } from '../internal/native.js';
 import { announceWorker, attach } from '../internal/runtime.js';
@@ -15,6 +15,9 @@ import { Output } from './output.js';
 import { Results } from './results.js';
 import { Runners } from './runners.js';
 import { Tasks } from './tasks.js';
+
+/** A worker that idles so long after its start is made complete, whether it needed everything so far or not. */
+const PREPARE_MS = 200;
 
 /** The program of a pool's worker. */
 const setup = workerData as WorkerSetup;
@@ -31,15 +34,17 @@ watchEnd(
 );
 
 const attachments = new WorkerAttachments(port, seat);
-const encoder = new Encoder(attachments);
-encoder.label = 'result';
-const decoder = new Decoder(attachments);
-const tasks = new Tasks(seat + 1, encoder);
+const codec = new LateCodec(attachments, 'result');
+const tasks = new Tasks(seat + 1, codec);
 const runners = new Runners(pool);
 const output = new Output();
 output.install();
 announceWorker({ currentTask: () => tasks.currentTask(), moduleLoading, workerId: seat + 1 });
 port.on('message', (message: ToWorker) => attachments.message(message));
+
+// Loading takes as long as a short task: rather now than within one whose time is limited, and otherwise soon.
+if (memory.u32[control / 4 + Control.values] !== 0) codec.prepare();
+else prepareLater();
 
 void start();
 
@@ -62,8 +67,8 @@ async function start(): Promise<void> {
     concurrency: setup.concurrency,
     runners,
     attachments,
-    inputs: new Inputs(decoder),
-    results: new Results(encoder, attachments),
+    inputs: new Inputs(codec),
+    results: new Results(codec, attachments),
     tasks,
     output,
     leave: () => process.exit(0),
@@ -72,15 +77,20 @@ async function start(): Promise<void> {
   loop.turn();
 }
 
+function prepareLater(): void {
+  setTimeout(() => (loop?.idle ? codec.prepare() : prepareLater()), PREPARE_MS).unref();
+}
+
 async function initialize({ fn, block, bytes }: NonNullable<WorkerSetup['initializer']>): Promise<void> {
   const from = payloadOf(block);
   memory.ensure(from + bytes);
-  const args = decoder.decode(memory, from, from + bytes);
+  const args = codec.decoder.decode(memory, from, from + bytes);
   const runner = await runners.get(fn);
   tasks.state = await runner.fn(...args);
 }
 
 function encoded(error: unknown): Uint8Array {
+  const { encoder } = codec;
   try {
     encoder.encodeOne(memory, 0, 0, error);
   } catch (unsendable) {

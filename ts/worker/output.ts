@@ -21,6 +21,8 @@ export class Output {
           return stream;
         },
       });
+      // What was loaded before may have used it, and the console then keeps it.
+      if (process.execArgv.length > 0 || process.env.NODE_OPTIONS) void process[name];
     }
   }
 
@@ -28,6 +30,13 @@ export class Output {
   flush(): void {
     for (const stream of this.#streams) stream.flush();
   }
+}
+
+type Done = (error?: Error | null) => void;
+
+function bytesOf(chunk: unknown, encoding: unknown): Buffer {
+  if (typeof chunk !== 'string') return Buffer.from(chunk as Uint8Array);
+  return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
 }
 
 class Lines {
@@ -39,10 +48,16 @@ class Lines {
   }
 
   take(stream: Writable): Writable {
+    // Nothing holds it up, not even what went Node's way before and is still under way.
+    stream.write = (chunk: unknown, encoding?: unknown, callback?: unknown): boolean => {
+      const done = (typeof encoding === 'function' ? encoding : callback) as Done | undefined;
+      this.#write(bytesOf(chunk, encoding));
+      if (done !== undefined) process.nextTick(done);
+      return true;
+    };
+    // For what `end` is given.
     stream._writev = (chunks, done) => {
-      for (const { chunk, encoding } of chunks) {
-        this.#write(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : (chunk as Buffer));
-      }
+      for (const { chunk, encoding } of chunks) this.#write(bytesOf(chunk, encoding));
       done();
     };
     return stream;

@@ -1,4 +1,4 @@
-import { Thrown } from '../internal/codec/index.js';
+import { Thrown } from '../internal/codec/hooks.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { CONCURRENCY_SHIFT, Flag, Lane, Part, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';

@@ -1,4 +1,5 @@
-import { type Encoder, Thrown } from '../internal/codec/index.js';
+import { Thrown } from '../internal/codec/hooks.js';
+import type { LateCodec } from '../internal/late.js';
 import {
   Flag,
   Lane,
@@ -17,11 +18,11 @@ import type { WorkerAttachments } from './hooks.js';
 
 /** Puts results where the owner finds them. */
 export class Results {
-  readonly #encoder: Encoder;
+  readonly #codec: LateCodec;
   readonly #attachments: WorkerAttachments;
 
-  constructor(encoder: Encoder, attachments: WorkerAttachments) {
-    this.#encoder = encoder;
+  constructor(codec: LateCodec, attachments: WorkerAttachments) {
+    this.#codec = codec;
     this.#attachments = attachments;
   }
 
@@ -76,7 +77,7 @@ export class Results {
     const bytes = this.#page(results);
     let block = 0;
     try {
-      block = memory.store(this.#encoder.scratch.u8, bytes, this.#encoder.takeHandles());
+      block = memory.store(this.#codec.encoder.scratch.u8, bytes, this.#codec.encoder.takeHandles());
     } catch {
       // Without a block, the owner knows that there is no memory for the results.
     }
@@ -95,7 +96,7 @@ export class Results {
     let end: number;
     try {
       const moved = marked === undefined ? undefined : this.#attachments.moved(marked.list);
-      end = this.#encoder.encodeOne(memory, from, until, marked === undefined ? value : marked.value, moved);
+      end = this.#codec.encoder.encodeOne(memory, from, until, marked === undefined ? value : marked.value, moved);
     } catch (error) {
       this.#attachments.discard();
       throw error;
@@ -105,9 +106,9 @@ export class Results {
     if (end >= 0) {
       u32[at + Slot.resultBytes] = end - from;
     } else {
-      const { scratch, length } = this.#encoder;
+      const { scratch, length } = this.#codec.encoder;
       u32[at + Slot.resultBytes] = length;
-      const block = memory.store(scratch.u8, length, this.#encoder.takeHandles());
+      const block = memory.store(scratch.u8, length, this.#codec.encoder.takeHandles());
       memory.u32[at + Slot.resultBlock] = block;
     }
     memory.u32[at + Slot.resultTag] = tag;
@@ -135,16 +136,16 @@ export class Results {
 
   #together(values: readonly unknown[], marks: Marks | undefined): number {
     const moved = marks && this.#attachments.moved(marks.flatMap((marked) => marked?.list ?? []));
-    this.#encoder.encode(memory, 0, 0, values, 0, values.length, true, moved);
+    this.#codec.encoder.encode(memory, 0, 0, values, 0, values.length, true, moved);
     this.#attachments.send();
-    return this.#encoder.length;
+    return this.#codec.encoder.length;
   }
 
   /** The value, or the error that says why it cannot be sent. */
   #sendable(value: unknown, marked: Transfer<unknown> | undefined): unknown {
     try {
       const moved = this.#attachments.moved(marked?.list ?? []);
-      this.#encoder.encode(memory, 0, 0, [value], 0, 1, true, moved);
+      this.#codec.encoder.encode(memory, 0, 0, [value], 0, 1, true, moved);
       return value;
     } catch (error) {
       return new Thrown(error);

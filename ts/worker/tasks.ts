@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Encoder } from '../internal/codec/index.js';
 import { TimeoutError } from '../internal/errors.js';
+import type { LateCodec } from '../internal/late.js';
 import { Lane, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -90,16 +90,16 @@ export class TaskLane {
 /** Which task is running, for `currentTask()`. */
 export class Tasks {
   readonly workerId: number;
-  readonly #encoder: Encoder;
+  readonly #codec: LateCodec;
   /** What the initializer returned. */
   state: unknown;
   /** The lane whose synchronous task runs; of asynchronous ones, the storage knows. */
   current: TaskLane | undefined;
   #storage: AsyncLocalStorage<TaskLane> | undefined;
 
-  constructor(workerId: number, encoder: Encoder) {
+  constructor(workerId: number, codec: LateCodec) {
     this.workerId = workerId;
-    this.#encoder = encoder;
+    this.#codec = codec;
   }
 
   /** Runs `body` as the task in `lane`, and everything asynchronous that it starts. */
@@ -114,8 +114,8 @@ export class Tasks {
   }
 
   report(lane: TaskLane, value: unknown): void {
-    this.#encoder.encodeOne(memory, 0, 0, value);
-    const { scratch, length } = this.#encoder;
-    native.report(lane.lane, memory.store(scratch.u8, length, this.#encoder.takeHandles()), length);
+    this.#codec.encoder.encodeOne(memory, 0, 0, value);
+    const { scratch, length } = this.#codec.encoder;
+    native.report(lane.lane, memory.store(scratch.u8, length, this.#codec.encoder.takeHandles()), length);
   }
 }

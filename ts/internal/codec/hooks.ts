@@ -18,11 +18,21 @@ export interface Hooks {
   load(definition: Definition): AnyFunction;
 }
 
-/** Marks a result that is an error: the task threw it, it did not return it. */
-export class Thrown {
+class Mark {
   readonly error: unknown;
 
   constructor(error: unknown) {
     this.error = error;
   }
 }
+
+const key = Symbol.for('manycore.thrown');
+const scope = globalThis as { [key]?: typeof Mark };
+if (scope[key] === undefined) Object.defineProperty(scope, key, { value: Mark });
+
+/**
+ * Marks a result that is an error: the task threw it, it did not return it. One class per isolate, whatever the number of
+ * copies of this module: a worker's program makes marks, and its codec, which is loaded later, knows them.
+ */
+export const Thrown: typeof Mark = scope[key] as typeof Mark;
+export type Thrown = Mark;
