@@ -261,6 +261,11 @@ test('a queue that was made in a worker and returned has what was put', async ()
   expect(await pool.apply(task('give'), [queue])).toBe(queue);
 });
 
+test('164 a signal with a handler of its own leaves a blocking wait alone', async () => {
+  const { code, stdout } = await runScript('queue-signal.mjs');
+  expect([code, stdout.trim().split('\n')]).toEqual([0, ['got 1', 'handled']]);
+});
+
 test('Ctrl+C ends every wait', async () => {
   for (const how of ['async', 'sync', 'put', 'join']) {
     const { code, stdout, stderr } = await runScript('queue-interrupted.mjs', [how]);

@@ -11,7 +11,8 @@ const MAX_TIMER = 0x7fffffff;
 
 /**
  * Waits until at least one of `objects` is ready: a connection that has something to receive (its end counts), or a
- * promise that is settled, such as `process.exited`. Gives those that are ready, in their order; none when the time is up.
+ * promise that is settled, such as `process.exited`. Gives those that are ready, in their order; none when the time is up,
+ * or where there are no objects.
  *
  * Python: `multiprocessing.connection.wait(object_list, timeout=None)`.
  * @throws TypeError for an object that cannot be waited for
@@ -23,6 +24,7 @@ export async function wait<T extends Waitable>(objects: Iterable<T>, options?: W
   const { timeout, signal } = waitOptions(options);
   signal?.throwIfAborted();
   const list = [...objects];
+  if (list.length === 0) return [];
   for (const object of list) if (!isWaitable(object)) throw notWaitable(object);
   const settled = new Set<T>();
   const over = new AbortController();
@@ -31,7 +33,7 @@ export async function wait<T extends Waitable>(objects: Iterable<T>, options?: W
     if (!(object instanceof Connection)) return Promise.resolve(object).then(settle, settle);
     return object.poll({ signal: over.signal });
   });
-  if (waits.length > 0) waits.push(limit(timeout, signal, over.signal));
+  waits.push(limit(timeout, signal, over.signal));
   try {
     await Promise.race(waits);
     // Promises that are settled already say so within a turn of the microtasks.
