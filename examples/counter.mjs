@@ -1,5 +1,5 @@
 // Four workers add to one Value and one Array, a hundred times each, under a Lock: no increment is lost.
-import { Array as SharedArray, Lock, Pool, Value } from 'manycore';
+import { Lock, Pool, Array as SharedArray, Value } from 'manycore';
 
 const count = new Value('i', 0, { lock: false });
 const perWorker = new SharedArray('i', 4, { lock: false });

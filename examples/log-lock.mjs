@@ -18,7 +18,10 @@ const log = async (entry, file, lock) => {
 };
 
 const pool = new Pool({ processes: 4, concurrency: 8 });
-await pool.starmap(log, Array.from(range(100), (entry) => [entry, file, lock]));
+await pool.starmap(
+  log,
+  Array.from(range(100), (entry) => [entry, file, lock]),
+);
 const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
 const whole = lines.filter((line, i) => i % 2 === 0 && lines[i + 1] === `  end of ${line.slice(6)}`);
 console.log(`${whole.length} whole entries of ${lines.length / 2}`);

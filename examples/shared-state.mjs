@@ -1,5 +1,5 @@
 // A number and ten integers in shared memory: a worker changes them, and they have changed here.
-import { Array as SharedArray, Pool, Value } from 'manycore';
+import { Pool, Array as SharedArray, Value } from 'manycore';
 
 const number = new Value('d', 0);
 const integers = new SharedArray('i', 10);
