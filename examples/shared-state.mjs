@@ -9,7 +9,7 @@ integers.forEach((_, i) => {
 
 /** Runs in a worker. */
 const change = (number, integers) => {
-  number.value = 3.1415927;
+  number.value = Math.PI;
   for (let i = 0; i < integers.length; i++) integers[i] = -integers[i];
 };
 

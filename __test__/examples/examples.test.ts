@@ -143,7 +143,7 @@ describe('shared state', () => {
   });
 
   test('shared-state: what a worker changed has changed here', async () => {
-    expect(await run('shared-state')).toEqual(['3.1415927', '0 -1 -2 -3 -4 -5 -6 -7 -8 -9']);
+    expect(await run('shared-state')).toEqual(['3.141592653589793', '0 -1 -2 -3 -4 -5 -6 -7 -8 -9']);
   });
 
   test('matrix: rows of a product, in place', async () => {
