@@ -218,6 +218,9 @@ test('it says what it is', () => {
   const value = new Value('d');
   expect(value).toBeInstanceOf(Value);
   expect(value).not.toBeInstanceOf(RawValue);
+  expect(value.constructor).toBe(Value);
+  expect(new RawValue('d').constructor).toBe(RawValue);
+  expect(new Value({ x: 'd' }).constructor).toBe(Value);
   expect(Object.keys(value)).toEqual([]);
   for (const symbol of [Symbol.dispose, Symbol.asyncDispose]) expect(symbol in value).toBe(false);
 });

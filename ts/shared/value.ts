@@ -112,7 +112,9 @@ function classes(Raw: ValueClass): Classes {
       return this.#obj;
     }
   }
-  for (const C of [Raw, Locked]) Object.defineProperty(C, 'name', { value: 'Value' });
+  // What can be called is the public class, which checks what it is given.
+  Raw.prototype.constructor = constructRaw;
+  Locked.prototype.constructor = construct;
   return { Raw, Locked };
 }
 
