@@ -41,4 +41,38 @@ const forever = ({ seats }) => {
   for (;;) Atomics.load(seats, 0);
 };
 
-module.exports = { inc, incChunk, change, changeChunk, ends, busy, busyChunk, rendezvous, forever };
+// One end of a queue each: what comes out of `take…` is the sum of what `put…` has put.
+const putEach = (queue, count) => {
+  for (let i = 0; i < count; i++) queue.putSync(i);
+};
+const takeEach = (queue, count) => {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += queue.getSync();
+  return sum;
+};
+const putMany = (queue, count) => {
+  for (let i = 0; i < count; i += 1000) {
+    queue.putManySync(Array.from({ length: Math.min(1000, count - i) }, (_, at) => i + at));
+  }
+};
+const takeMany = (queue, count) => {
+  let sum = 0;
+  for (let left = count; left > 0; ) {
+    const values = queue.getManySync(Math.min(left, 1000));
+    for (const value of values) sum += value;
+    left -= values.length;
+  }
+  return sum;
+};
+const putBuffers = (queue, count) => {
+  const buffer = new Uint8Array(1 << 20).fill(7);
+  for (let i = 0; i < count; i++) queue.putSync(buffer);
+};
+const takeBuffers = (queue, count) => {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += queue.getSync()[0];
+  return sum;
+};
+const queues = { putEach, takeEach, putMany, takeMany, putBuffers, takeBuffers };
+
+module.exports = { ...queues, inc, incChunk, change, changeChunk, ends, busy, busyChunk, rendezvous, forever };

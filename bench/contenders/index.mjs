@@ -7,6 +7,7 @@
 //   call(name, arg)    runs one function of work.cjs in a worker: a promise of its result
 //   map(name, items, chunks, join)   runs it over all items: by the library's own `map` if it has one, otherwise in
 //                      `chunks` chunks cut and joined by hand (0: one call per item)
+//   move(how, count)   moves values from one worker to another one: a promise of their sum (see lib/moving.mjs)
 //   stop()             ends the pool by force
 //
 // One with `static external = true` times itself: it has load(shape, params), round() and stop() instead.
@@ -19,6 +20,7 @@ const files = {
   poolifier: './poolifier.mjs',
   synckit: './synckit.mjs',
   raw: './raw.mjs',
+  channel: './channel.mjs',
   schedule: './schedule.mjs',
   loop: './loop.mjs',
   python: './python.mjs',

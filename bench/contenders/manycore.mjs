@@ -5,10 +5,12 @@ export default class {
   static group = 'manycore';
   static settings = [{}];
   #Pool;
+  #Queue;
   #pool;
+  #queue;
 
   async load() {
-    ({ Pool: this.#Pool } = await import(entry));
+    ({ Pool: this.#Pool, Queue: this.#Queue } = await import(entry));
   }
 
   start(workers) {
@@ -25,6 +27,15 @@ export default class {
 
   map(name, items) {
     return this.#pool.map(work[name], items);
+  }
+
+  async move(how, count) {
+    // Buffers are large: not all of them are to be on their way at once.
+    this.#queue ??= new this.#Queue(how === 'buffers' ? 8 : 0);
+    const name = how[0].toUpperCase() + how.slice(1);
+    const put = this.#pool.apply(work[`put${name}`], [this.#queue, count]);
+    const [, sum] = await Promise.all([put, this.#pool.apply(work[`take${name}`], [this.#queue, count])]);
+    return sum;
   }
 
   stop() {

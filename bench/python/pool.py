@@ -129,6 +129,37 @@ class Mapping(WithPool):
         return {"wall": wall, "flat": wall}
 
 
+def take(how, count, values, done):
+    """The consumer's process: as many values as a round has, for ever."""
+    while True:
+        done.put(sum(values.get()[0] if how == "buffers" else values.get() for _ in range(count)))
+
+
+class Moving:
+    """One process puts into a multiprocessing.Queue, another one takes."""
+
+    def __init__(self, how, method, params):
+        import multiprocessing
+
+        context = multiprocessing.get_context(method)
+        # It is slower: a quarter of the items is enough for a rate.
+        self.how, self.count = how, max(1, params["items"] // 4)
+        self.values, self.done = context.Queue(8 if how == "buffers" else 0), context.Queue()
+        self.taker = context.Process(target=take, args=(how, self.count, self.values, self.done), daemon=True)
+        self.taker.start()
+        self.round()
+
+    def round(self):
+        buffer = bytes([7]) * (1 << 20)
+        begin = time.perf_counter()
+        for i in range(self.count):
+            self.values.put(buffer if self.how == "buffers" else i)
+        total = self.done.get()
+        seconds = time.perf_counter() - begin
+        check(total == (self.count * 7 if self.how == "buffers" else self.count * (self.count - 1) // 2))
+        return {"rate": self.count / seconds * (1 / 1024 if self.how == "buffers" else 1e-6)}
+
+
 def changed(value, given):
     return value["id"] == given["id"] and value["score"] == given["score"] * 2 and value["tags"][0] == given["tags"][1]
 
@@ -141,6 +172,9 @@ SHAPES = {
         inc, list(range(1024)), lambda value, given: value == given + 1, method, params
     ),
     "saturated-objects": lambda method, params: Saturated(change, small_objects(1024), changed, method, params),
+    "queue-each": lambda method, params: Moving("each", method, params),
+    "queue-many": lambda method, params: Moving("many", method, params),
+    "queue-buffers": lambda method, params: Moving("buffers", method, params),
     "map-numbers": lambda method, params: Mapping(inc, list(range(params["items"])), method, params),
     "map-objects": lambda method, params: Mapping(change, small_objects(params["items"]), method, params),
 }
@@ -156,6 +190,8 @@ def main():
         else:
             answer = shape.round()
         print(dumps(answer), flush=True)
+    if isinstance(shape, Moving):
+        shape.taker.terminate()
     if isinstance(shape, WithPool):
         shape.pool.terminate()
         shape.pool.join()

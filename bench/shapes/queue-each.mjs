@@ -1,0 +1,8 @@
+import { moving } from '../lib/moving.mjs';
+
+export default {
+  title: 'Queue: small numbers, one producer and one consumer on threads, item by item',
+  contenders: ['manycore', 'channel', 'python'],
+  ...moving('each', { unit: 'M/s', factor: 1e-3, count: 200_000, quickCount: 50_000 }),
+  goals: [{ metric: 'rate', against: ['python'], atLeast: 4 }],
+};
