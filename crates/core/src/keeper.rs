@@ -149,3 +149,117 @@ impl Keeper {
         Some(Caller { id, intent: self.contexts.intent(id)?, cell: None, parties: &self.contexts })
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::objects::Plan;
+    use crate::ring::{Put, STATE_BYTES};
+
+    struct World {
+        blocks: Arc<Blocks>,
+        contexts: Arc<Contexts>,
+        keeper: Arc<Keeper>,
+        objects: Arc<Objects>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let blocks = Arc::new(Blocks::new(64 << 20).unwrap());
+            let contexts = Arc::new(Contexts::new(blocks.clone()).unwrap());
+            let keeper = Arc::new(Keeper::new(blocks.clone(), contexts.clone()).unwrap());
+            let ends = keeper.clone();
+            let objects = Objects::new(blocks.clone(), Box::new(move |object| ends.end(object)));
+            Self { blocks, contexts, keeper, objects }
+        }
+
+        fn context(&self) -> u32 {
+            self.contexts.attach(Box::new(Nobody)).unwrap().id()
+        }
+
+        fn create(&self, context: u32, kind: u32, constants: [u32; 3], needs: &[u32]) -> u32 {
+            self.objects.create(context, Plan { kind, constants, bytes: STATE_BYTES, needs }).unwrap()
+        }
+
+        /// Both ends of a pipe with one ring for each direction, held by `context`.
+        fn pipe(&self, context: u32) -> [u32; 2] {
+            let [a, b] = [0, 1].map(|_| self.create(context, kind::QUEUE, [0, 0, 3], &[]));
+            let ends = [[a, b, 0], [b, a, 0]].map(|all| self.create(context, kind::CONNECTION, all, &[a, b]));
+            assert!(self.objects.release(context, a) && self.objects.release(context, b));
+            ends
+        }
+
+        fn at<R>(
+            &self,
+            ring: u32,
+            id: u32,
+            f: impl FnOnce(&Ring<'_, Blocks>, &Caller<'_, Blocks, Contexts>) -> R,
+        ) -> R {
+            f(&Ring::at(&*self.blocks, ring).unwrap(), &self.keeper.caller(id).unwrap())
+        }
+    }
+
+    #[test]
+    fn the_dead_wait_for_nothing_any_more() {
+        let world = World::new();
+        let (me, dead) = (world.context(), world.context());
+        let queue = world.create(me, kind::QUEUE, [0; 3], &[]);
+        let [end, _] = world.pipe(me);
+        let input = world.blocks.region().word(Blocks::payload(end) + 4).unwrap().load(Ordering::Relaxed);
+        for object in [queue, end] {
+            assert!(world.objects.open(dead, object));
+        }
+        for ring in [queue, input] {
+            assert!(!world.at(ring, dead, |ring, caller| ring.ready(caller, true)));
+        }
+        world.keeper.bury(&world.objects, dead);
+        for ring in [queue, input] {
+            let gate = GateRef::at(world.blocks.region(), Blocks::payload(ring) + HEADER_BYTES).unwrap();
+            assert!(!gate.anybody());
+        }
+    }
+
+    #[test]
+    fn a_message_that_names_ends_of_pipes_goes_with_the_pipe() {
+        let world = World::new();
+        let me = world.context();
+        let before = (world.objects.count(), world.blocks.in_use());
+        let [mut outer, mut last] = world.pipe(me);
+        for _ in 0..50 {
+            // The last reference to an end lies in the pipe around it.
+            let [a, b] = world.pipe(me);
+            let output = world.blocks.region().word(Blocks::payload(a) + 8).unwrap().load(Ordering::Relaxed);
+            for end in [outer, last] {
+                let block = world.blocks.alloc(me, 100).unwrap();
+                assert!(world.objects.pack(block, vec![end]));
+                let put = |ring: &Ring<'_, Blocks>, caller: &Caller<'_, Blocks, Contexts>| {
+                    ring.put(caller, crate::ring::Message::Block { block, bytes: 8 }, false).unwrap()
+                };
+                assert_eq!(world.at(output, me, put), Put::Done);
+                assert!(world.objects.release(me, end));
+            }
+            (outer, last) = (a, b);
+        }
+        assert!(world.objects.release(me, last) && world.objects.release(me, outer));
+        assert_eq!((world.objects.count(), world.blocks.in_use()), before);
+    }
+
+    #[test]
+    fn both_ends_may_go_at_the_same_time() {
+        let world = World::new();
+        let threads = [0, 1].map(|_| world.context());
+        let before = world.blocks.in_use();
+        let rounds = if cfg!(miri) { 20 } else { 5000 };
+        for _ in 0..rounds {
+            let ends = world.pipe(threads[0]);
+            assert!(world.objects.open(threads[1], ends[1]) && world.objects.release(threads[0], ends[1]));
+            std::thread::scope(|s| {
+                for (context, end) in threads.into_iter().zip(ends) {
+                    let world = &world;
+                    s.spawn(move || assert!(world.objects.release(context, end)));
+                }
+            });
+            assert_eq!((world.objects.count(), world.blocks.in_use()), (0, before));
+        }
+    }
+}

@@ -173,7 +173,7 @@ impl Objects {
         }
         let ended = tables.ended(object);
         drop(tables);
-        self.finish(ended);
+        self.finish(ended.into_iter().collect());
         true
     }
 
@@ -238,13 +238,14 @@ impl Objects {
         self.finish(ended);
     }
 
-    /// The objects that a context which has died held, and what it had in them; it keeps holding them until
-    /// [`Self::forget`].
+    /// The objects that a context which has died held, and what it had in them; it keeps holding them, those too that it
+    /// had let go of, until [`Self::forget`].
     pub fn left_by(&self, context: u32) -> Vec<Left> {
-        let tables = self.tables();
-        let held = tables.objects.iter().flat_map(|(object, found)| {
-            let its = found.holders.iter().filter(|holder| holder.context == context);
-            its.map(|holder| (*object, holder.cell))
+        let mut tables = self.tables();
+        let held = tables.objects.iter_mut().filter_map(|(object, found)| {
+            let holder = found.holders.iter_mut().find(|holder| holder.context == context)?;
+            holder.gone = false;
+            Some((*object, holder.cell))
         });
         let left = held.map(|(object, cell_at)| {
             let kind = self.word(Blocks::payload(object));
@@ -279,16 +280,24 @@ impl Objects {
     }
 
     /// Frees what nobody can reach any more. No lock is held: what an object contains may let go of others. Those are
-    /// freed after it, not within, however deep they lie.
-    fn finish(&self, ended: Vec<u32>) {
-        if ended.is_empty() || ENDING.with_borrow_mut(|list| list.as_mut().map(|list| list.extend(&ended)).is_some()) {
+    /// freed after it, not within, however deep they lie; and what it needs is there until it has ended.
+    fn finish(&self, ended: Vec<Ended>) {
+        if ended.is_empty() {
+            return;
+        }
+        let outer = ENDING.take();
+        let nested = outer.is_some();
+        let mut list = outer.unwrap_or_default();
+        list.extend(ended);
+        ENDING.set(Some(list));
+        if nested {
             return;
         }
         let _reset = Reset;
-        ENDING.set(Some(ended.into()));
-        while let Some(object) = ENDING.with_borrow_mut(|list| list.as_mut().and_then(VecDeque::pop_front)) {
-            (self.end)(object);
-            let _ = self.blocks.free(OBJECTS, object);
+        while let Some(next) = ENDING.with_borrow_mut(|list| list.as_mut().and_then(VecDeque::pop_front)) {
+            (self.end)(next.object);
+            let _ = self.blocks.free(OBJECTS, next.object);
+            self.unpin(&next.needs);
         }
     }
 
@@ -303,9 +312,15 @@ impl Objects {
     }
 }
 
+/// An object that nobody can reach any more, and what it needs until it has ended.
+struct Ended {
+    object: u32,
+    needs: Vec<u32>,
+}
+
 thread_local! {
     /// Objects that this thread is about to free, while it frees one.
-    static ENDING: RefCell<Option<VecDeque<u32>>> = const { RefCell::new(None) };
+    static ENDING: RefCell<Option<VecDeque<Ended>>> = const { RefCell::new(None) };
 }
 
 /// The thread does not free objects any more.
@@ -344,26 +359,15 @@ impl Tables {
         }
     }
 
-    /// Takes the object out if nobody holds or pins it any more, and with it those that only it needed.
-    fn ended(&mut self, object: u32) -> Vec<u32> {
-        let mut ended = Vec::new();
-        let mut asked = vec![object];
-        while let Some(object) = asked.pop() {
-            let held = |found: &Object| found.pins > 0 || found.holders.iter().any(|holder| !holder.gone);
-            if self.objects.get(&object).is_none_or(held) {
-                continue;
-            }
-            let gone = self.objects.remove(&object).unwrap_or_default();
-            self.take_back(&gone.holders);
-            for need in gone.needs {
-                if let Some(needed) = self.objects.get_mut(&need) {
-                    needed.pins = needed.pins.saturating_sub(1);
-                    asked.push(need);
-                }
-            }
-            ended.push(object);
+    /// Takes the object out if nobody holds or pins it any more.
+    fn ended(&mut self, object: u32) -> Option<Ended> {
+        let found = self.objects.get(&object)?;
+        if found.pins > 0 || found.holders.iter().any(|holder| !holder.gone) {
+            return None;
         }
-        ended
+        let gone = self.objects.remove(&object)?;
+        self.take_back(&gone.holders);
+        Some(Ended { object, needs: gone.needs })
     }
 }
 
