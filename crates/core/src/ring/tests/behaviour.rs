@@ -181,6 +181,19 @@ fn one_waiter_is_rung_per_message_and_none_without_need() {
 }
 
 #[test]
+fn room_is_for_the_next_if_one_is_slow_to_come() {
+    let world = world(Setup { max_items: 2, ..Setup::default() });
+    let put = |index| world.ring().put(&world.caller(index), world.number(index, 7), true).unwrap();
+    put_all(&world, [1, 2]);
+    assert_eq!([0, 2, 3].map(put), [Put::Full; 3]);
+    let rings = || [0, 2, 3].map(|index| world.rings(index));
+    assert!(get(&world).is_some() && get(&world).is_some());
+    assert_eq!(rings(), [0, 1, 1]);
+    assert_eq!(put(3), Put::Done);
+    assert_eq!(rings(), [1, 1, 1], "the other place is still free");
+}
+
+#[test]
 fn the_dead_take_no_ring_that_is_meant_for_others() {
     let world = world(Setup::default());
     for index in [1, 2] {

@@ -2,7 +2,7 @@
 //! waits sleeps until it is rung, so that a ring that is lost is a deadlock, which loom reports.
 
 use super::world::{MESSAGES, Setup, World, mortal};
-use crate::ring::{Got, Memory, Put, flag};
+use crate::ring::{Got, Long, Memory, Put, flag};
 use loom::sync::Arc;
 use loom::thread;
 
@@ -55,7 +55,7 @@ fn two() -> Setup {
 }
 
 fn three() -> Setup {
-    Setup { contexts: 3, ..Setup::default() }
+    Setup { contexts: 3, area: 4, ..Setup::default() }
 }
 
 #[test]
@@ -169,6 +169,28 @@ fn nothing_is_put_behind_the_end() {
         world.ring().shut(&world.caller(2), flag::CLOSED).unwrap();
         let put = producer.join().unwrap();
         assert_eq!(consumer.join().unwrap(), usize::from(put));
+    });
+}
+
+#[test]
+fn who_sees_that_one_of_two_was_taken_sees_the_other() {
+    model(three, |world| {
+        let consumer = thread::spawn({
+            let world = world.clone();
+            move || world.insist(|| world.ring().get(&world.caller(1), World::area_at(1), false))
+        });
+        let witness = thread::spawn({
+            let world = world.clone();
+            move || {
+                let ring = world.ring();
+                assert!(ring.state.head().get() == 0 || !ring.is_empty());
+            }
+        });
+        // Both with one commit.
+        let area = world.fill(0, &[(8, Some(1)), (8, Some(2))]);
+        assert_eq!(world.ring().put_many(&world.caller(0), area, false).unwrap(), (2, Put::Done));
+        consumer.join().unwrap();
+        witness.join().unwrap();
     });
 }
 

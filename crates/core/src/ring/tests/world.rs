@@ -2,9 +2,7 @@
 
 use crate::blocks::{BlockError, Blocks};
 use crate::primitives::{GATE_BYTES, Parties, SLOTS, Word32, Word64, slot_of};
-#[cfg(not(loom))]
-use crate::ring::Area;
-use crate::ring::{Caller, Fault, INLINE, INTENT_WORDS, Intent, Long, Memory, Message, Ring, STATE_BYTES};
+use crate::ring::{Area, Caller, Fault, INLINE, INTENT_WORDS, Intent, Long, Memory, Message, Ring, STATE_BYTES};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -238,13 +236,11 @@ impl World {
     }
 
     /// The area of a context, of so many words.
-    #[cfg(not(loom))]
     pub fn area(&self, index: usize, words: usize) -> Area {
         Area { at: Self::area_at(index), bytes: words * 8 }
     }
 
     /// Writes messages into the context's area.
-    #[cfg(not(loom))]
     pub fn fill(&self, index: usize, messages: &[(u64, Option<u64>)]) -> Area {
         let flat: Vec<_> = messages.iter().flat_map(|(head, word)| [*head].into_iter().chain(*word)).collect();
         let area = self.area(index, flat.len());
