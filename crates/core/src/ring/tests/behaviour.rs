@@ -205,6 +205,19 @@ fn the_dead_take_no_ring_that_is_meant_for_others() {
 }
 
 #[test]
+fn who_is_new_where_one_died_takes_no_ring_either() {
+    let world = world(Setup::default());
+    for index in [1, 2] {
+        assert_eq!(world.ring().get(&world.caller(index), World::area_at(index), true).unwrap(), Got::Empty);
+    }
+    world.died(1);
+    assert!(world.bury(1));
+    world.revive(1);
+    put_all(&world, [1]);
+    assert_eq!([1, 2].map(|index| world.rings(index)), [1, 2], "one for the death");
+}
+
+#[test]
 fn who_stops_waiting_passes_on_its_ring() {
     let world = world(Setup { max_items: 1, ..Setup::default() });
     let ring = world.ring();
