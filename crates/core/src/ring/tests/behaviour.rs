@@ -181,6 +181,20 @@ fn one_waiter_is_rung_per_message_and_none_without_need() {
 }
 
 #[test]
+fn rings_go_round() {
+    let world = world(Setup::default());
+    let look = |index| world.ring().get(&world.caller(index), World::area_at(index), true).unwrap();
+    assert_eq!([1, 2, 3].map(look), [Got::Empty; 3]);
+    for round in 1..4 {
+        for index in [1, 2, 3] {
+            put_all(&world, [7]);
+            assert_eq!(world.rings(index), round);
+            assert_eq!([look(index), look(index)], [Got::Bytes(8), Got::Empty]);
+        }
+    }
+}
+
+#[test]
 fn room_is_for_the_next_if_one_is_slow_to_come() {
     let world = world(Setup { max_items: 2, ..Setup::default() });
     let put = |index| world.ring().put(&world.caller(index), world.number(index, 7), true).unwrap();

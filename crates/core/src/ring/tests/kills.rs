@@ -273,6 +273,25 @@ fn shutting_down_is_cut() {
 }
 
 #[test]
+fn a_chunk_that_was_freed_and_is_used_again_is_not_the_dead_ones() {
+    for life in 0.. {
+        let scenario = Scenario { skipped: 5, ..Scenario::new(0..6, get_one) };
+        let world = scenario.world();
+        let cut = mortal(life, || get_one(&world)).is_none();
+        world.died(VICTIM);
+        (60..72).for_each(|item| assert_eq!(put(&world, OTHER, item).unwrap(), Put::Done));
+        assert!(world.bury(VICTIM));
+        let left = drain(&world, true);
+        assert!(left.iter().copied().skip_while(|item| *item == 5).eq(60..72), "{left:?}");
+        world.ring().end();
+        assert_eq!(world.owned(), []);
+        if !cut {
+            return;
+        }
+    }
+}
+
+#[test]
 fn who_meets_a_dead_owner_is_told() {
     let world = Scenario::new([1, 2, 3], put_one).world();
     // Cut off in the middle, with the lock.
