@@ -135,6 +135,26 @@ describe('calls made from callbacks', () => {
     expect(new Set(seen)).toEqual(new Set([4]));
   });
 
+  test('a getter that makes a call in the middle of one that moves a buffer', async () => {
+    const pool = makePool(1);
+    const moved = new ArrayBuffer(8);
+    const calls: Promise<unknown>[] = [];
+    const argument = {
+      moved,
+      get other() {
+        const own = new ArrayBuffer(3);
+        calls.push(pool.apply(echo, [new SharedArrayBuffer(5)]));
+        calls.push(pool.apply((buffer: ArrayBuffer) => buffer.byteLength, [own], { transfer: [own] }));
+        calls.push(pool.map((shared: SharedArrayBuffer) => shared.byteLength, [new SharedArrayBuffer(7)]));
+        return 1;
+      },
+    };
+    const size = (value: { moved: ArrayBuffer }): number => value.moved.byteLength;
+    expect(await pool.apply(size, [argument], { transfer: [moved] })).toBe(8);
+    expect(moved.byteLength).toBe(0);
+    expect(await Promise.all(calls)).toMatchObject([{ byteLength: 5 }, 3, [7]]);
+  });
+
   test('many results are delivered though one callback blocks', async () => {
     const pool = makePool(2);
     let blocked = 0;

@@ -103,6 +103,20 @@ describe('report', () => {
     expect(seen).toEqual(values);
   });
 
+  test('shared memory can be reported', async () => {
+    const pool = makePool(1);
+    const seen: { shared: Int32Array }[] = [];
+    const onReport = (value: unknown) => void seen.push(value as { shared: Int32Array });
+    const report = ref('context.mjs', 'reportShared');
+    expect((await pool.apply(report, [5], { onReport })).byteLength).toBe(3);
+    expect((await pool.map(report, [6, 7], { onReport })).length).toBe(2);
+    expect(seen.map(({ shared }) => [shared[0], shared.buffer instanceof SharedArrayBuffer])).toEqual([
+      [5, true],
+      [6, true],
+      [7, true],
+    ]);
+  });
+
   test('without onReport a report is dropped', async () => {
     const pool = makePool(1);
     expect(await pool.apply(ref('context.mjs', 'reportAll'), [1, 2])).toBe(2);

@@ -20,6 +20,13 @@ export interface Luggage {
   readonly parcel: MessagePort | undefined;
 }
 
+/** A message in the making: what it has attached so far. */
+interface Draft {
+  readonly held: object[];
+  readonly packed: Array<[number, unknown]>;
+  readonly transfer: readonly Transferable[];
+}
+
 /**
  * The owner's side of what travels beside the bytes.
  *
@@ -64,6 +71,25 @@ export class Attachments {
     this.#collected.register(value, id);
     this.#broadcast({ share: id, value });
     return id;
+  }
+
+  /**
+   * A message is begun. If it is begun in the middle of another, by a getter of the user's that makes a call, what that
+   * other one has so far is answered, for `resume`.
+   */
+  begin(): Draft | undefined {
+    if (!this.any && this.#transfer.length === 0) return undefined;
+    const outer: Draft = { held: this.#held, packed: this.#packed, transfer: this.#transfer };
+    this.discard();
+    return outer;
+  }
+
+  /** The message that was begun last is done. */
+  resume(outer: Draft | undefined): void {
+    if (outer === undefined) return;
+    this.#held = outer.held;
+    this.#packed = outer.packed;
+    this.#transfer = outer.transfer;
   }
 
   /** Ids for array buffers that are to be moved. */

@@ -79,6 +79,7 @@ export class CallJob implements Job {
     core.began(1);
     if (this.policy !== undefined) core.timeLimits.add(this.policy.timeout);
     onAbort(signal, this.#onAbort);
+    const outer = core.attachments.begin();
     try {
       if (core.backlog.open && core.slots.take(this) !== 0) {
         this.#write(fn, args, transfer);
@@ -91,6 +92,8 @@ export class CallJob implements Job {
       if (this.slot !== 0) core.release(this.slot);
       this.#settle();
       this.#reject(error);
+    } finally {
+      core.attachments.resume(outer);
     }
   }
 

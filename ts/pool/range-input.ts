@@ -75,11 +75,14 @@ function numberColumn(items: Items): RangeInput | undefined {
   const { length } = items;
   if (length === 0 || typeof items[0] !== 'number' || typeof items[length - 1] !== 'number') return undefined;
   const block = memory.alloc(length * 8);
-  if (copyNumbers(items, memory.f64, (block * UNIT + BLOCK_HEADER) / 8)) {
-    return { ...unpaged, kind: Args.column, block, items: length };
+  let all = false;
+  try {
+    all = copyNumbers(items, memory.f64, (block * UNIT + BLOCK_HEADER) / 8);
+  } finally {
+    // Also if a getter of the user's threw.
+    if (!all) native.free(block);
   }
-  native.free(block);
-  return undefined;
+  return all ? { ...unpaged, kind: Args.column, block, items: length } : undefined;
 }
 
 function copyNumbers(items: Items, into: Float64Array, at: number): boolean {

@@ -102,6 +102,7 @@ export class RangeJob {
     core.ranges.add(this);
     if (this.policy !== undefined) core.timeLimits.add(this.policy.timeout);
     onAbort(this.policy?.signal, this.#onAbort);
+    const outer = core.attachments.begin();
     try {
       this.#encode();
     } catch (error) {
@@ -110,6 +111,8 @@ export class RangeJob {
       if (this.#ended) return;
       this.#withdraw();
       throw error;
+    } finally {
+      core.attachments.resume(outer);
     }
   }
 

@@ -35,7 +35,7 @@ watchEnd(
 
 const attachments = new WorkerAttachments(port, seat);
 const codec = new LateCodec(attachments, 'result');
-const tasks = new Tasks(seat + 1, codec);
+const tasks = new Tasks(seat + 1, codec, attachments);
 const runners = new Runners(pool);
 const output = new Output();
 output.install();

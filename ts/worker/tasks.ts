@@ -5,6 +5,7 @@ import { Lane, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { CurrentTask } from '../pool/current-task.js';
+import type { WorkerAttachments } from './hooks.js';
 
 /** A lane of this worker: what it runs now, as the task itself sees it. */
 export class TaskLane {
@@ -91,15 +92,17 @@ export class TaskLane {
 export class Tasks {
   readonly workerId: number;
   readonly #codec: LateCodec;
+  readonly #attachments: WorkerAttachments;
   /** What the initializer returned. */
   state: unknown;
   /** The lane whose synchronous task runs; of asynchronous ones, the storage knows. */
   current: TaskLane | undefined;
   #storage: AsyncLocalStorage<TaskLane> | undefined;
 
-  constructor(workerId: number, codec: LateCodec) {
+  constructor(workerId: number, codec: LateCodec, attachments: WorkerAttachments) {
     this.workerId = workerId;
     this.#codec = codec;
+    this.#attachments = attachments;
   }
 
   /** Runs `body` as the task in `lane`, and everything asynchronous that it starts. */
@@ -114,8 +117,15 @@ export class Tasks {
   }
 
   report(lane: TaskLane, value: unknown): void {
-    this.#codec.encoder.encodeOne(memory, 0, 0, value);
-    const { scratch, length } = this.#codec.encoder;
-    native.report(lane.lane, memory.store(scratch.u8, length, this.#codec.encoder.takeHandles()), length);
+    const { encoder } = this.#codec;
+    try {
+      encoder.encodeOne(memory, 0, 0, value);
+    } catch (error) {
+      this.#attachments.discard();
+      throw error;
+    }
+    this.#attachments.send();
+    const { scratch, length } = encoder;
+    native.report(lane.lane, memory.store(scratch.u8, length, encoder.takeHandles()), length);
   }
 }
