@@ -61,6 +61,12 @@ impl Room {
         }
     }
 
+    /// How often the context was rung.
+    #[cfg(not(loom))]
+    pub fn rings(&self, id: u32) -> u32 {
+        self.bells[slot_of(id)].seen()
+    }
+
     /// What a blocking wait does: looks until it is not to sleep any more, and sleeps on its bell between the looks.
     pub fn wait<T>(&self, id: u32, mut look: impl FnMut() -> Option<T>) -> T {
         let bell = &self.bells[slot_of(id)];

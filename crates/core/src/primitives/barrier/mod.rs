@@ -15,9 +15,9 @@
 //! one that is inside. Who comes while a round is being left waits until it is over, so nobody can be overtaken by the next
 //! round, and a look at the state is enough to know the end of one's own.
 //!
-//! **No wake-up is lost.** A waiter sets its bit and the flag [`WAITED`] before it sleeps, as at a lock. Whoever moves the
-//! state takes the flag away with the same compare-exchange, and rings every bit; those that still have to wait set it
-//! again. (Nobody is rung when the action begins: that changes nothing for anybody.)
+//! **No wake-up is lost.** A waiter sets its bit, and the flag [`WAITED`] with the compare-exchange by which it arrives or
+//! finds that it cannot yet. Whoever moves the state takes the flag away with the same compare-exchange, and rings every
+//! bit, and whoever is rung leaves or arrives. (Nobody is rung when the action begins: that changes nothing for anybody.)
 //!
 //! **Death.** How many waiters of a context are inside is in its *cell*, which is raised before they arrive and lowered when
 //! they have left. So a context that is killed in between has too much in its cell, never too little: the barrier is broken
@@ -243,9 +243,10 @@ fn quit<A: Word32, B: Word64>(
     end: impl Fn(State) -> Option<(State, Look)>,
 ) -> Look {
     loop {
+        // SYNC POINT: the bit is set, then the word. Pairs with `change`. It may have been taken for one of the dead and
+        // cleared; the flag is there since the arrival.
         gate.enter(me);
-        // SYNC POINT: the bit is set, then the flag. Pairs with `change`.
-        let word = Word(gate.word.fetch_or(WAITED) | WAITED);
+        let word = Word(gate.word.load());
         let Some((state, look)) = end(word.state()) else {
             return Look::Sleep;
         };

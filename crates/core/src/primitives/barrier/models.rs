@@ -42,6 +42,23 @@ fn who_comes_between_two_rounds_is_in_the_next() {
 }
 
 #[test]
+fn who_comes_while_two_leave_arrives() {
+    loom::model(|| {
+        let room = Arc::new(Room::new(4, 0, 3));
+        let arrive = |me| arrive(&room.gate(), &*room, me, room.cell(me), false, false);
+        assert_eq!([A, B, C].map(arrive), [Arrival::Waits(0), Arrival::Waits(1), Arrival::Passes(2)]);
+        let comes = thread(&room, |room| {
+            let arrive = || super::arrive(&room.gate(), room, D, room.cell(D), false, false);
+            room.wait(D, || Some(arrive()).filter(|arrival| *arrival != Arrival::NotYet))
+        });
+        for me in [A, B] {
+            assert_eq!(look(&room.gate(), &*room, me, room.cell(me), false), Look::Passes);
+        }
+        assert_eq!(comes.join().unwrap(), Arrival::Waits(0));
+    });
+}
+
+#[test]
 fn the_action_is_over_when_anybody_passes() {
     loom::model(|| {
         let room = room(2);

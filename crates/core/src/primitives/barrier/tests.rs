@@ -148,6 +148,18 @@ fn a_death_inside_breaks_it() {
 }
 
 #[test]
+fn other_tasks_of_who_moves_it_are_rung_too() {
+    let moves: [fn(&Room); 2] = [|room| reset(&room.gate(), room, A), |room| abort(&room.gate(), room, A)];
+    for act in moves {
+        let room = Room::new(2, 0, 3);
+        assert_eq!((room.arrives(A), room.arrives(B)), (Arrival::Waits(0), Arrival::Waits(1)));
+        act(&room);
+        assert_eq!((room.rings(A), room.rings(B)), (1, 1));
+        assert_eq!((room.looks(A), room.looks(B)), (Look::Broken, Look::Broken));
+    }
+}
+
+#[test]
 fn any_word_is_a_barrier() {
     for state in 0..8_u32 {
         for word in [state << 28, state << 28 | MOST, state << 28 | WAITED | 1] {
