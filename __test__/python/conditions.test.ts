@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Barrier, BrokenBarrierError, Condition, DeadlockError, Event, Lock, Queue, RLock, StateError } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { failure, makePool, ref, sleep, thrown, until, watch } from '../helpers.js';
+import { failure, makePool, ref, runScript, sleep, thrown, until, watch } from '../helpers.js';
 
 const task = (name: string) => ref('sync.mjs', name);
 const counters = (length = 4): Int32Array => new Int32Array(new SharedArrayBuffer(length * 4));
@@ -217,6 +217,17 @@ describe('barriers of five', () => {
     expect(reasons.filter((reason) => reason instanceof BrokenBarrierError).length).toBe(1);
     expect(reasons.filter((reason) => reason instanceof RangeError).length).toBe(1);
     expect(fails.broken).toBe(true);
+  });
+
+  test('77 while the action runs nobody is late', async () => {
+    const barrier = new Barrier(3, { timeout: 100, action: () => new Promise((done) => setTimeout(done, 200)) });
+    expect((await Promise.all([1, 2, 3].map(() => barrier.wait()))).sort()).toEqual([0, 1, 2]);
+    expect(barrier.broken).toBe(false);
+  });
+
+  test('77 a barrier with an action may be the first thing that a program makes', async () => {
+    const { code, stdout, stderr } = await runScript('barrier-first.mjs');
+    expect([code, stdout, stderr]).toEqual([0, 'acted\n0\n', '']);
   });
 
   test('77 an action travels with its barrier', async () => {

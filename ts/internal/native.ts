@@ -40,7 +40,7 @@ export interface Native {
   barrierArrive(block: number, cell: number, action: boolean, stay: boolean): number;
   barrierLook(block: number, cell: number, stay: boolean): number;
   barrierFinish(block: number, cell: number, done: boolean, stay: boolean): number;
-  barrierLeave(block: number, cell: number, stay: boolean): number;
+  barrierLeave(block: number, cell: number, patient: boolean, stay: boolean): number;
   barrierWithdraw(block: number): void;
   barrierAbort(block: number): void;
   barrierReset(block: number): void;

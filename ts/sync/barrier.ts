@@ -5,6 +5,7 @@ import { BrokenBarrierError, DeadlockError } from '../internal/errors.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { type Checks, integerFrom, isObject, ofType, readOptions, time } from '../internal/options/checks.js';
+import { ready } from '../internal/ready.js';
 import { timedOut, WaitingLine, type WaitLimits } from '../internal/waiting.js';
 import type { WaitOptions } from '../pool/options.js';
 import { wire } from '../queues/wire.js';
@@ -23,7 +24,7 @@ import { waitOptions } from './options.js';
 /** What `barrierArrive` answers, besides how many arrived before. */
 const Arrival = { waits: 0, acts: 1, passes: 2, notYet: 3 } as const;
 /** What looking at a barrier answers. */
-const Look = { sleep: 0, passes: 1 } as const;
+const Look = { sleep: 0, passes: 1, broken: 2 } as const;
 
 const MAX_PARTIES = 2 ** 28 - 1;
 
@@ -101,21 +102,24 @@ export class Barrier extends SharedObject {
    * Waits until all have come. Gives a number from 0 to `parties` − 1, another to each: as many as came before.
    *
    * Python: `wait(timeout=None)`.
-   * @throws BrokenBarrierError if the barrier is broken or breaks; so it does when the time is up, for all
+   * @throws BrokenBarrierError if the barrier is broken or breaks; so it does when the time is up, for all. While the
+   * action runs nobody is missing any more, and the time does not count
    * @throws the signal's reason when it fires: that breaks the barrier for the others
    * @throws what the action throws, in the thread that runs it
    */
   async wait(options?: WaitOptions): Promise<number> {
     const limits = this.#limits(options);
     const visit: Visit = { index: undefined, acts: false };
-    let end: number | typeof timedOut;
+    let end: number;
     try {
-      end = await this.#line.wait((others) => this.#look(visit, others), limits);
+      const look = (others: boolean): number | undefined => this.#look(visit, others);
+      const first = await this.#line.wait(look, limits);
+      const { timeout: _, ...patient } = limits;
+      end = first !== timedOut ? first : (this.#late(visit) ?? ((await this.#line.wait(look, patient)) as number));
     } catch (reason) {
       this.#giveUp(visit);
       throw reason;
     }
-    if (end === timedOut) return this.#late(visit);
     if (!visit.acts) return end;
     let done = false;
     try {
@@ -138,14 +142,15 @@ export class Barrier extends SharedObject {
       throw new DeadlockError('No other thread has this barrier: nobody else could come while this one waits');
     }
     const visit: Visit = { index: undefined, acts: false };
-    let end: number | undefined;
+    let end: number;
     try {
-      end = blockThread(() => this.#look(visit, this.#line.length > 0), limits, this.#line);
+      const look = (): number | undefined => this.#look(visit, this.#line.length > 0);
+      const patient = (): number => blockThread(look, {}, this.#line) as number;
+      end = blockThread(look, limits, this.#line) ?? this.#late(visit) ?? patient();
     } catch (reason) {
       this.#giveUp(visit);
       throw reason;
     }
-    if (end === undefined) return this.#late(visit);
     if (!visit.acts) return end;
     let done = false;
     try {
@@ -205,23 +210,30 @@ export class Barrier extends SharedObject {
     }
   }
 
-  /** The time is up, unless the round was over by then. */
-  #late(visit: Visit): number {
+  /** The time is up, unless the round was over by then. Undefined: all have come, and it ends with the action. */
+  #late(visit: Visit): number | undefined {
     const { index } = visit;
-    if (index !== undefined && this.#giveUp(visit)) return index;
+    const left = this.#leave(visit, true);
+    if (left === Look.passes) return index;
+    if (left === Look.sleep) return undefined;
     throw broken();
   }
 
-  /** Leaves before the round is over: that breaks it. True: it was over. */
-  #giveUp(visit: Visit): boolean {
+  /** Leaves, whatever the others do: that breaks the barrier, unless the round was over. */
+  #giveUp(visit: Visit): void {
+    this.#leave(visit, false);
+  }
+
+  #leave(visit: Visit, patient: boolean): number {
     if (visit.index === undefined) {
       if (this.#line.length === 0) native.barrierWithdraw(this.objectBlock);
-      return false;
+      return Look.broken;
     }
+    const left = native.barrierLeave(this.objectBlock, this.#cell, patient, this.#line.length > 0);
+    if (left === Look.sleep) return left;
     visit.index = undefined;
-    const left = native.barrierLeave(this.objectBlock, this.#cell, this.#line.length > 0);
     this.#line.look();
-    return left === Look.passes;
+    return left;
   }
 
   get #hasAction(): boolean {
@@ -253,6 +265,8 @@ function makeBarrier(parties: unknown, given: BarrierOptions | undefined): numbe
   if (most > MAX_PARTIES) throw new RangeError(expected('parties', `at most ${MAX_PARTIES}`, parties));
   if (given !== undefined && !isObject(given)) throw new TypeError(expected('options', 'an object', given));
   const { action, timeout = Number.POSITIVE_INFINITY } = readOptions<BarrierOptions>(given ?? {}, barrierChecks);
+  // Encoding needs the addon, too.
+  ready();
   const message = action === undefined ? undefined : wire.encode(action, 'action');
   const size = ObjectLayout.data + (message?.length ?? 0);
   const block = createObject(ObjectKind.barrier, [most, message?.length ?? 0, 0], size);

@@ -166,10 +166,12 @@ pub fn barrier_finish(object: u32, cell: f64, done: bool, stay: bool) -> Result<
     at_barrier(object, cell, |gate, parties, me, cell| look_code(barrier::finish(gate, parties, me, cell, done, stay)))
 }
 
-/// A waiter that has arrived gives up. As `barrierLook`.
+/// A waiter that has arrived gives up; `patient`: not while the action runs. As `barrierLook`; 0 = it goes on waiting.
 #[napi(catch_unwind)]
-pub fn barrier_leave(object: u32, cell: f64, stay: bool) -> Result<u32> {
-    at_barrier(object, cell, |gate, parties, me, cell| look_code(barrier::leave(gate, parties, me, cell, false, stay)))
+pub fn barrier_leave(object: u32, cell: f64, patient: bool, stay: bool) -> Result<u32> {
+    at_barrier(object, cell, |gate, parties, me, cell| {
+        look_code(barrier::leave(gate, parties, me, cell, patient, stay))
+    })
 }
 
 /// This isolate waits at the barrier no more.
