@@ -210,6 +210,13 @@ describe('waits', () => {
     queue.putSync(1);
     expect(thrown(() => queue.putSync(2))).toBeInstanceOf(DeadlockError);
     expect(queue.getSync()).toBe(1);
+    // A call that waits for its turn may bring it to a worker.
+    const busy = makePool({ processes: 1, maxPending: 1 });
+    const calls = [busy.apply(sleep, [150]), busy.apply(task('putAfter'), [queue, 1, 2])];
+    expect(queue.getSync()).toBe(2);
+    await Promise.all(calls);
+    // An idle worker still has its handle, until that is garbage or the worker ends.
+    await busy.terminate();
     // As long as somebody else has it there is hope, and not for longer.
     const lost = pool.apply(task('getSync'), [queue]);
     lost.catch(() => {});

@@ -1,12 +1,20 @@
 import { checkInterrupts } from './interrupts.js';
 import { native } from './native.js';
-import { pumpAll } from './runtime.js';
+import { callsPending, pumpAll } from './runtime.js';
 import { endWaitsOnInterrupt, passOnOthers, type WaitingLine, type WaitLimits } from './waiting.js';
 
 /** A wait in native code lasts no longer: deaths that ring nobody are noticed, and a worker can be terminated. */
 const SLICE_MS = 50;
 /** So long a thread watches the bell before it sleeps. */
 const SPIN_US = 20;
+
+/**
+ * Whether a wait of this thread for a shared object can never end: no other thread can reach the object, and no call of
+ * this isolate's pools is pending, which might bring it to one.
+ */
+export function isHopeless(block: number): boolean {
+  return !callsPending() && native.onlyHere(block);
+}
 
 /**
  * Blocks this thread until `attempt` answers something other than undefined; undefined: the time is up. What it throws

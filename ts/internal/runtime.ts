@@ -2,29 +2,43 @@ import type { CurrentTask } from '../pool/current-task.js';
 import { memory } from './memory.js';
 import { native, nativePath } from './native.js';
 
+/** What an isolate's pools do while it blocks in a wait that is not theirs. */
+export interface Pump {
+  /** Does what is due. Answers in how many milliseconds it wants to be called again. */
+  pump(): number;
+  /** Whether calls are pending. */
+  busy(): boolean;
+}
+
 /** What all modules of one isolate share that use the same addon: its attachment, and who wants to be woken. */
 interface Runtime {
   context: number;
   readonly wakers: Array<() => void>;
-  /** What this isolate has to do while it blocks; each answers in how many milliseconds it wants to be called again. */
-  readonly pumps: Set<() => number>;
+  /** What this isolate has to do while it blocks. */
+  readonly pumps: Set<Pump>;
 }
 
 const runtimeKey = (): symbol => Symbol.for(`manycore.runtime:${nativePath}`);
 const scope = globalThis as { [key: symbol]: Runtime | undefined };
 
-/** Has `pump` called while this isolate blocks in a wait of its own. Answers a function that forgets it. */
-export function addPump(pump: () => number): () => void {
-  const pumps = scope[runtimeKey()]?.pumps;
-  pumps?.add(pump);
-  return () => pumps?.delete(pump);
+const pumps = (): Iterable<Pump> => scope[runtimeKey()]?.pumps ?? [];
+
+/** Has `pump` called while this isolate blocks in a wait of its own. */
+export function addPump(pump: Pump): void {
+  scope[runtimeKey()]?.pumps.add(pump);
 }
 
 /** Does what this isolate has to do while it blocks. Answers in how many milliseconds there is more to do. */
 export function pumpAll(): number {
   let next = Number.POSITIVE_INFINITY;
-  for (const pump of scope[runtimeKey()]?.pumps ?? []) next = Math.min(next, pump());
+  for (const pump of pumps()) next = Math.min(next, pump.pump());
   return next;
+}
+
+/** Whether pools of this isolate have calls pending, which may be on their way to workers. */
+export function callsPending(): boolean {
+  for (const pump of pumps()) if (pump.busy()) return true;
+  return false;
 }
 
 /**

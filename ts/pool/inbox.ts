@@ -7,6 +7,8 @@ import { addPump, attach } from '../internal/runtime.js';
 /** Who gets the records of one pool. */
 export interface Recipient {
   readonly id: number;
+  /** Calls that are not settled. */
+  readonly pending: number;
   record(kind: number, slot: number, a: number, b: number, c: number, d: number, e: number): void;
   /** True while the thread blocks: what else the event loop would tell is found out here. */
   blocking: boolean;
@@ -41,7 +43,10 @@ class Inbox {
     attach(() => this.#turn());
     this.#area = payloadOf(memory.alloc(BATCH * RECORD_BYTES));
     native.drainInto(this.#area);
-    addPump(() => this.#pump());
+    addPump({
+      pump: () => this.#pump(),
+      busy: () => [...this.#recipients.values()].some(({ pending }) => pending > 0),
+    });
   }
 
   add(recipient: Recipient): void {

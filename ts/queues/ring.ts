@@ -1,4 +1,4 @@
-import { block as blockThread } from '../internal/blocking.js';
+import { block as blockThread, isHopeless } from '../internal/blocking.js';
 import { DeadlockError } from '../internal/errors.js';
 import { noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -267,7 +267,7 @@ export class RingSide {
       this.check();
       const value = attempt();
       if (value === undefined && limits.timeout === undefined && performance.now() >= due) {
-        if (native.onlyHere(this.block)) throw alone(what);
+        if (isHopeless(this.block)) throw alone(what);
         due = performance.now() + ALONE_MS;
       }
       return value;

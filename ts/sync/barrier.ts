@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { block as blockThread } from '../internal/blocking.js';
+import { block as blockThread, isHopeless } from '../internal/blocking.js';
 import { expected } from '../internal/describe.js';
 import { BrokenBarrierError, DeadlockError } from '../internal/errors.js';
 import { memory } from '../internal/memory.js';
@@ -138,7 +138,7 @@ export class Barrier extends SharedObject {
   waitSync(options?: WaitOptions): number {
     const limits = this.#limits(options);
     const missing = this.parties - this.nWaiting - 1;
-    if (missing > 0 && limits.timeout === undefined && native.onlyHere(this.objectBlock)) {
+    if (missing > 0 && limits.timeout === undefined && isHopeless(this.objectBlock)) {
       throw new DeadlockError('No other thread has this barrier: nobody else could come while this one waits');
     }
     const visit: Visit = { index: undefined, acts: false };

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { block as blockThread } from '../internal/blocking.js';
+import { block as blockThread, isHopeless } from '../internal/blocking.js';
 import { expected } from '../internal/describe.js';
 import { DeadlockError, StateError } from '../internal/errors.js';
 import { Facet, handleKey } from '../internal/handles.js';
@@ -132,7 +132,7 @@ export class Condition extends SharedObject {
     this.#mustHold('waitSync');
     limits.signal?.throwIfAborted();
     const block = this.objectBlock;
-    if (limits.timeout === undefined && native.onlyHere(block)) {
+    if (limits.timeout === undefined && isHopeless(block)) {
       throw new DeadlockError('No other thread has this condition: nobody could notify this one while it waits');
     }
     const ticket = native.conditionEnter(block);

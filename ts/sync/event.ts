@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { block as blockThread } from '../internal/blocking.js';
+import { block as blockThread, isHopeless } from '../internal/blocking.js';
 import { DeadlockError } from '../internal/errors.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -91,7 +91,7 @@ export class Event extends SharedObject {
     const seen = Atomics.load(this.#words, this.#at);
     if ((seen & SET) !== 0) return true;
     const block = this.objectBlock;
-    if (limits.timeout === undefined && native.onlyHere(block)) {
+    if (limits.timeout === undefined && isHopeless(block)) {
       throw new DeadlockError('No other thread has this event: nobody could set it while this one waits');
     }
     let set: true | undefined;

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { block as blockThread } from '../internal/blocking.js';
+import { block as blockThread, isHopeless } from '../internal/blocking.js';
 import { expected } from '../internal/describe.js';
 import { DeadlockError, StateError } from '../internal/errors.js';
 import { memory } from '../internal/memory.js';
@@ -94,7 +94,7 @@ export class Semaphore extends SharedObject {
     limits.signal?.throwIfAborted();
     if (this.#take()) return true;
     const block = this.objectBlock;
-    if (limits.timeout === undefined && native.onlyHere(block)) {
+    if (limits.timeout === undefined && isHopeless(block)) {
       throw new DeadlockError('No other thread has this semaphore: nobody could release it while this one waits');
     }
     let got: true | undefined;
