@@ -131,10 +131,14 @@ describe('the end', () => {
   test('comes when the last that had it dies, and not before', async () => {
     const pool = makePool(2);
     const [here, there] = Pipe();
-    const tasks = [1, 2].map(() => failure(() => pool.apply(task('hold'), [there], { timeout: 50, grace: 0 })));
+    const holders = [new AbortController(), new AbortController()];
+    const tasks = holders.map(({ signal }) => failure(() => pool.apply(task('hold'), [there], { signal, grace: 0 })));
     await until(() => pool.stats().running === 2);
     there.close();
     expect(await here.poll({ timeout: 5 })).toBe(false);
+    holders[0]?.abort();
+    expect(await here.poll({ timeout: 50 })).toBe(false);
+    holders[1]?.abort();
     await Promise.all(tasks);
     expect(await failure(() => here.recv())).toBeInstanceOf(EOFError);
   });
