@@ -1,4 +1,15 @@
-import { DeadlockError, Queue, QueueEmptyError, QueueFullError, SerializationError, StateError } from 'manycore';
+import { inspect } from 'node:util';
+import {
+  DeadlockError,
+  JoinableQueue,
+  Pipe,
+  Queue,
+  QueueEmptyError,
+  QueueFullError,
+  SerializationError,
+  SimpleQueue,
+  StateError,
+} from 'manycore';
 import { describe, expect, test } from 'vitest';
 import { collect, failure, makePool, numbers, ref, runScript, sleep, thrown, until, watch } from '../helpers.js';
 
@@ -258,6 +269,23 @@ describe('close', () => {
     queue.close();
     await queue.joinThread();
   });
+});
+
+test('queues and ends of pipes show what they are, and nothing else', () => {
+  class Named extends Queue<number> {}
+  const queue = new Named(2);
+  queue.putSync(1);
+  expect([inspect(queue), JSON.stringify(queue)]).toEqual(['Named {1}', '{}']);
+  queue.close();
+  const shown = [queue, new JoinableQueue(), new SimpleQueue(), ...Pipe(), ...Pipe(false)].map((it) => inspect(it));
+  expect(shown).toEqual([
+    'Named {closed}',
+    'JoinableQueue {0}',
+    'SimpleQueue {0}',
+    ...Array(2).fill('Connection {receives, sends}'),
+    'Connection {receives}',
+    'Connection {sends}',
+  ]);
 });
 
 test('a queue that was made in a worker and returned has what was put', async () => {

@@ -53,8 +53,7 @@ const MAX_SIZE = 2 ** 32 - 1;
  * queue.shutdown();
  */
 export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T> {
-  /** @internal */
-  protected readonly ring: RingSide;
+  readonly #ring: RingSide;
 
   /**
    * @param maxSize how many values it has room for, or options. @default any number
@@ -66,7 +65,12 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
   constructor(from?: number | QueueOptions | Opened, kind: QueueKind = QueueKind.plain) {
     super(from instanceof Opened ? from.block : makeRing(from, kind));
     const block = this.objectBlock;
-    this.ring = new RingSide(this, block, kind === QueueKind.joinable ? cellOf(block) : 0);
+    this.#ring = new RingSide(this, block, kind === QueueKind.joinable ? cellOf(block) : 0);
+  }
+
+  /** @internal */
+  protected get ring(): RingSide {
+    return this.#ring;
   }
 
   /**
