@@ -85,7 +85,15 @@ const sharedIsApart = {
 async function bundle(options) {
   const { build: esbuild } = await import('esbuild');
   const external = ['node-gyp-build', 'acorn'];
-  const common = { absWorkingDir: root, bundle: true, platform: 'node', target: 'node20', sourcemap: true, external };
+  const common = {
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    sourcemap: true,
+    external,
+    lineLimit: 160,
+  };
   await esbuild({ ...common, ...options });
 }
 

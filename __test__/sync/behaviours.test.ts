@@ -1,6 +1,6 @@
-import { Barrier, Condition, Lock, RLock, Semaphore, Value } from 'manycore';
+import { Barrier, Condition, Lock, OwnerDiedError, Pool, RLock, Semaphore, Value } from 'manycore';
 import { expect, test } from 'vitest';
-import { failure, makePool, ref, thrown } from '../helpers.js';
+import { failure, makePool, ref, thrown, until } from '../helpers.js';
 
 const task = (name: string) => ref('sync.mjs', name);
 const counters = (length = 4): Int32Array => new Int32Array(new SharedArrayBuffer(length * 4));
@@ -54,4 +54,42 @@ test('B60 a condition loses no wake-up: two threads take turns', async () => {
   const calls = [0, 1].map((me) => pool.apply(task('takeTurns'), [condition, state, me, rounds]));
   await Promise.all(calls);
   expect([...state]).toEqual([0, 2 * rounds]);
+});
+
+test('permits that a worker took as signals stay taken when it ends by itself, and come back when it is ended in a task', async () => {
+  const semaphore = new Semaphore(0);
+  const take = (semaphore: Semaphore, times: number) => {
+    for (let i = 0; i < times; i++) semaphore.acquireSync();
+  };
+  const takeAndHang = (semaphore: Semaphore) => {
+    semaphore.acquireSync();
+    for (;;);
+  };
+  const pool = new Pool({ processes: 1, maxTasksPerChild: 1 });
+  semaphore.release(5);
+  await pool.apply(take, [semaphore, 3]);
+  await pool.apply(take, [semaphore, 1]);
+  pool.close();
+  await pool.join();
+  expect(semaphore.getValue()).toBe(1);
+  await failure(() => makePool(1).apply(takeAndHang, [semaphore], { timeout: 200, grace: 0 }));
+  await until(() => semaphore.getValue() === 1);
+});
+
+test('a guard does not free a lock that was lost while its condition waited', async () => {
+  const pool = makePool(1);
+  const lock = new Lock();
+  const condition = new Condition(lock);
+  const waiting = failure(() => condition.withLock(() => condition.wait()));
+  await until(() => !lock.locked());
+  const die = (condition: Condition) => {
+    condition.acquireSync();
+    condition.notify();
+    process.exit(3);
+  };
+  await failure(() => pool.apply(die, [condition]));
+  expect(await waiting).toBeInstanceOf(OwnerDiedError);
+  expect(await failure(() => lock.acquire())).toBeInstanceOf(OwnerDiedError);
+  expect(await lock.acquire({ recover: true })).toBe(true);
+  expect(lock.recovered).toBe(true);
 });

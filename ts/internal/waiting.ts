@@ -1,6 +1,7 @@
 import { Alive } from './alive.js';
 import { type Interruptible, watchInterrupts } from './interrupts.js';
 import { native } from './native.js';
+import { offAbort, onAbort } from './signals.js';
 
 /** How long to wait, in milliseconds (absent: for ever), and what ends the wait earlier. */
 export interface WaitLimits {
@@ -92,7 +93,7 @@ export class WaitingLine {
       let timer: NodeJS.Timeout | undefined;
       const end = (): void => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
+        offAbort(signal, abort);
         alive.ended();
       };
       const waiter: Waiter = {
@@ -127,7 +128,7 @@ export class WaitingLine {
           resolve(timedOut);
         }, timeout);
       }
-      signal?.addEventListener('abort', abort, { once: true });
+      onAbort(signal, abort);
     });
   }
 

@@ -19,13 +19,13 @@ import {
 import { memory, noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { tidy } from '../internal/numbers.js';
+import { offAbort, onAbort } from '../internal/signals.js';
 import type { Luggage } from './attachments.js';
 import type { Core } from './core.js';
 import type { Job, Waiting } from './job.js';
 import { whenLost } from './losses.js';
 import type { Transferable } from './options.js';
 import { type Consequence, consequence, type Policy } from './policy.js';
-import { offAbort, onAbort } from './signals.js';
 
 /** The flags of a policy. */
 export function flagsOf(core: Core, policy: Policy | undefined): number {

@@ -4,10 +4,10 @@ import { TimeoutError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { tidy } from '../internal/numbers.js';
 import { waitOptions } from '../internal/options.js';
+import { offAbort, onAbort } from '../internal/signals.js';
 import { detachListed } from './detach.js';
 import type { Engine, Running } from './engine.js';
 import type { TaskOptions } from './options.js';
-import { offAbort, onAbort } from './signals.js';
 
 /** Where items come from. */
 export type Source<T> = Iterable<T> | AsyncIterable<T>;

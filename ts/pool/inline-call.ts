@@ -1,4 +1,5 @@
 import { TimeoutError } from '../internal/errors.js';
+import { offAbort, onAbort } from '../internal/signals.js';
 import type { Running } from './engine.js';
 import type { InlineEngine } from './inline.js';
 import { InlineAttempt } from './inline-attempt.js';
@@ -8,7 +9,6 @@ import type { Queued } from './inline-queue.js';
 import { outside } from './outside.js';
 import { type Consequence, consequence, type Policy } from './policy.js';
 import type { RangeSink } from './range-job.js';
-import { offAbort, onAbort } from './signals.js';
 import type { SlowTask } from './stats.js';
 
 /** Who gets a call's results, one by one. */

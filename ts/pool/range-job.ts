@@ -4,6 +4,7 @@ import { Flag, Part, payloadOf } from '../internal/layout.js';
 import { memory, noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { tidy } from '../internal/numbers.js';
+import { offAbort, onAbort } from '../internal/signals.js';
 import { flagsOf, reported } from './call-job.js';
 import type { Core } from './core.js';
 import type { Waiting } from './job.js';
@@ -11,7 +12,6 @@ import { whenLost } from './losses.js';
 import { consequence, type Policy } from './policy.js';
 import { encodeItems, freeInput, type Items, type RangeInput } from './range-input.js';
 import { RangeSlot, type Share } from './range-slot.js';
-import { offAbort, onAbort } from './signals.js';
 
 /** Who gets the results of a range, item by item, in the order in which they come. */
 export interface RangeSink {

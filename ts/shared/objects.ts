@@ -72,7 +72,11 @@ export function createObject(
     block = native.createObject(kind, a, b, c, bytes, needs);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RangeError(`The shared memory has no room for ${bytes} bytes: ${why}`, { cause });
+    throw new RangeError(
+      `The shared memory has no room for ${bytes} bytes: ${why}. What was dropped is free after a turn of the event loop; ` +
+        'on Node 20, an Array that a worker has had is free when that worker ends',
+      { cause },
+    );
   }
   memory.ensure(fieldOf(block, bytes));
   return block;

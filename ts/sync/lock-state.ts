@@ -99,6 +99,11 @@ export class LockState {
     return true;
   }
 
+  /** Frees the lock if this isolate holds it still: a guard must not free what was lost and is another's by now. */
+  releaseOwn(): void {
+    if (this.heldHere) this.release();
+  }
+
   /** Frees the lock, whoever holds it. @throws StateError if nobody does */
   release(): void {
     if (Atomics.compareExchange(this.#words, this.#at, this.#me, 0) === this.#me) return;

@@ -141,7 +141,7 @@ export class Lock extends SharedObject {
   }
 
   #guard(): Guard {
-    return new Guard(() => this.release(), this.recovered);
+    return new Guard(() => this.state.releaseOwn(), this.recovered);
   }
 
   [inspect.custom](): string {

@@ -201,7 +201,7 @@ export class RLock implements SharedHandle {
   #give(): void {
     if (--this.#depth > 0) return;
     this.#owner = undefined;
-    this.state.release();
+    this.state.releaseOwn();
   }
 
   #guard(): RGuard {

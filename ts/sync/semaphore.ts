@@ -40,7 +40,8 @@ function permits(value: unknown, name: string, least: number): number {
 
 /**
  * A number of permits that threads share: `acquire` takes one and waits while there is none, `release` gives one back.
- * Any thread may release. Permits that a thread took and did not give back come back when it dies.
+ * Any thread may release. When a worker is ended in the middle of a task, the permits that it took and did not give back
+ * come back; what it took before it ended by itself counts as taken for good.
  *
  * Python: `multiprocessing.Semaphore`.
  * @example

@@ -72,11 +72,12 @@ impl Keeper {
     }
 
     /// Deals with a context that has died: what it had of objects goes back or is counted as lost, what it held is let go,
-    /// its blocks are free, and everybody who may have waited for it looks.
-    pub fn bury(&self, objects: &Objects, dead: u32) {
+    /// its blocks are free, and everybody who may have waited for it looks. `busy`: it did not end by itself, between
+    /// tasks; only then it may have held permits that it would have given back.
+    pub fn bury(&self, objects: &Objects, dead: u32, busy: bool) {
         self.contexts.died(dead);
         for left in objects.left_by(dead) {
-            self.give_back(left, dead);
+            self.give_back(left, dead, busy);
         }
         objects.forget(dead);
         self.blocks.sweep(dead);
@@ -86,7 +87,7 @@ impl Keeper {
 
     /// What the dead one had of an object goes back, and it does not wait for it any more: a context that will sit on its
     /// slot must not be rung in the place of others.
-    fn give_back(&self, left: Left, dead: u32) {
+    fn give_back(&self, left: Left, dead: u32, busy: bool) {
         let region = self.blocks.region();
         let gate = GateRef::at(region, Blocks::payload(left.object) + HEADER_BYTES);
         match left.kind {
@@ -112,7 +113,7 @@ impl Keeper {
                 if let Some(gate) = gate
                     && let Ok(count) = u32::try_from(left.cell as i32)
                 {
-                    semaphore::give_back(&gate, &*self.contexts, dead, count);
+                    semaphore::give_back(&gate, &*self.contexts, dead, if busy { count } else { 0 });
                 }
             }
             kind::BARRIER => {
@@ -212,7 +213,7 @@ mod tests {
         for ring in [queue, input] {
             assert!(!world.at(ring, dead, |ring, caller| ring.ready(caller, true)));
         }
-        world.keeper.bury(&world.objects, dead);
+        world.keeper.bury(&world.objects, dead, true);
         for ring in [queue, input] {
             let gate = GateRef::at(world.blocks.region(), Blocks::payload(ring) + HEADER_BYTES).unwrap();
             assert!(!gate.anybody());

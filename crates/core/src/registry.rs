@@ -86,8 +86,9 @@ impl Registry {
     }
 
     /// A context's end, however it came: frees what it left behind.
-    pub fn detach(&self, context: &Context) {
-        self.keeper.bury(&self.objects, context.id());
+    /// `busy`: not by itself between tasks.
+    pub fn detach(&self, context: &Context, busy: bool) {
+        self.keeper.bury(&self.objects, context.id(), busy);
     }
 
     /// Makes a pool that `owner` owns.

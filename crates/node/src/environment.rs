@@ -79,6 +79,8 @@ fn detach() {
     let Some(mut environment) = environment else { return };
     environment.context.detach();
     let Ok(registry) = registry() else { return };
+    // Of an isolate that is no pool's worker nobody knows what it did.
+    let busy = environment.worker.as_ref().is_none_or(Worker::is_busy);
     if environment.worker.take().is_some() {
         registry.workers().fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }
@@ -88,5 +90,5 @@ fn detach() {
             registry.remove_pool(id);
         }
     }
-    registry.detach(&environment.context);
+    registry.detach(&environment.context, busy);
 }

@@ -115,6 +115,11 @@ impl Worker {
         })
     }
 
+    /// Whether a task is in flight.
+    pub fn is_busy(&self) -> bool {
+        self.busy > 0
+    }
+
     /// Completes what `lane` ran and takes the next job into it, as `what` says.
     pub fn advance(&mut self, lane: usize, what: Advance) -> Next {
         let Some(claim) = self.claims.get(lane).copied() else {
