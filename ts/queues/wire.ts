@@ -89,7 +89,9 @@ class Wire {
     while (parcel.next < values.length && batch.end <= most) {
       const { next } = parcel;
       try {
-        batch.end = this.#write(values[next], batch.end, label === 'value' ? label : `${label}[${next}]`);
+        // Only the first one's error is told.
+        const name = batch.count > 0 || label === 'value' ? label : `${label}[${next}]`;
+        batch.end = this.#write(values[next], batch.end, name);
       } catch (error) {
         if (batch.count === 0) throw error;
         break;

@@ -16,6 +16,8 @@ import { writeBigInt, writeBoxed, writeDate, writeMap, writeRegExp, writeSet } f
 
 /** Up to here a list is searched for objects met before; a Map is faster only for more of them. */
 const LIST_LENGTH = 32;
+/** Flags, a tag, and a double. */
+const NUMBER_BYTES = 10;
 const EMPTY = {};
 const NO_HANDLES: readonly object[] = [];
 
@@ -104,6 +106,7 @@ export class Encoder extends Output {
   /** As `encode`, for a message that is one value. */
   encodeOne(target: Bytes, pos: number, end: number, value: unknown, moved?: Map<ArrayBuffer, number>): number {
     if (this.#busy) return this.#nested((inner) => inner.encodeOne(target, pos, end, value, moved));
+    if (typeof value === 'number' && end - pos >= NUMBER_BYTES) return this.#oneNumber(target, pos, end, value);
     this.#begin(target, pos, end, moved);
     try {
       if (this.pos > this.limit) this.grow(0);
@@ -116,6 +119,16 @@ export class Encoder extends Output {
     } finally {
       this.#close();
     }
+  }
+
+  /** A number needs nothing of what there is to set up and to clear away for other values. */
+  #oneNumber(target: Bytes, pos: number, end: number, value: number): number {
+    this.open(target, pos, end);
+    this.byte(0);
+    this.number(value);
+    const { pos: behind } = this;
+    this.release();
+    return behind;
   }
 
   /**
