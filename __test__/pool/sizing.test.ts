@@ -141,9 +141,10 @@ test('workers start at the first call, or at ready()', async () => {
 test('a worker that dies as it is dismissed does not take the next one with it', async () => {
   const pool = makePool({ processes: 1, idleTimeout: 100 });
   const gate = new Gate();
-  await pool.apply(ref('death.mjs', 'exitLater'), [gate.shared, 0]);
+  await pool.apply(ref('death.mjs', 'exitOnceOpen'), [gate.shared, 0]);
   // It ends while this thread is busy. The timer that dismisses it comes before the news of its end.
   await new Promise((turn) => setImmediate(turn));
+  gate.open();
   const end = performance.now() + 200;
   while (performance.now() < end);
   await sleep(0);
