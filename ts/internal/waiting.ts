@@ -181,6 +181,11 @@ export class WaitingLine {
     if (this.#ways.tidy !== true) this.#ways.leave();
   }
 
+  /** A blocking wait beside this line has ended; `served`: it got what it waited for. */
+  ended(served: boolean): void {
+    if (this.#waiters.length === 0 && !(served && this.#ways.tidy === true)) this.#ways.leave();
+  }
+
   /** This isolate blocks for something else and cannot look: another one that waits is rung in its place. */
   passOn(): void {
     this.#ways.leave();
@@ -202,7 +207,7 @@ export function lookAround(): void {
 let lookingLater = false;
 
 /** This isolate was rung, but it blocks for `own`: others are rung for what its tasks wait for. */
-export function passOnOthers(own: WaitingLine | undefined): void {
+export function passOnOthers(own: WaitingLine): void {
   for (const line of lines) {
     if (line === own) continue;
     line.passOn();

@@ -1,5 +1,4 @@
-import { block as blockThread, isHopeless } from '../internal/blocking.js';
-import { DeadlockError } from '../internal/errors.js';
+import { block as blockThread, mustHaveHope } from '../internal/blocking.js';
 import { noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { timedOut, WaitingLine, type WaitLimits } from '../internal/waiting.js';
@@ -123,7 +122,7 @@ export class RingSide {
       const look = (): Ended | true | undefined =>
         this.#first(this.#room) ? this.#put(batch, parcel, true) : undefined;
       const left = end === Number.POSITIVE_INFINITY ? limits : { timeout: Math.max(0, end - performance.now()) };
-      const ended = this.#block(look, left, this.#room, Leave.room, 'room');
+      const ended = this.#block(this.#room, look, left, 'room');
       return ended === true ? undefined : (ended ?? Ended.timedOut);
     });
   }
@@ -204,7 +203,7 @@ export class RingSide {
     const got = this.getNow(max);
     if (got !== undefined) return got;
     const look = (): unknown[] | Ended | undefined => (this.#first(this.#items) ? this.#take(max, true) : undefined);
-    return this.#block(look, limits, this.#items, Leave.items, 'a value') ?? Ended.timedOut;
+    return this.#block(this.#items, look, limits, 'a value') ?? Ended.timedOut;
   }
 
   #take(max: number, wait: boolean): unknown[] | Ended | undefined {
@@ -229,7 +228,7 @@ export class RingSide {
 
   readySync(limits: WaitLimits): boolean {
     if (this.#ready(false)) return true;
-    return this.#block(() => this.#ready(true) || undefined, limits, this.#items, Leave.items, 'a value') === true;
+    return this.#block(this.#items, () => this.#ready(true) || undefined, limits, 'a value') === true;
   }
 
   #ready(wait: boolean): boolean {
@@ -246,7 +245,7 @@ export class RingSide {
     const since = this.state.epoch;
     if (native.ringJoin(this.block, since, false)) return true;
     const look = (): true | undefined => native.ringJoin(this.block, since, true) || undefined;
-    return this.#block(look, limits, this.#joined, Leave.join, 'an end of all that was put') === true;
+    return this.#block(this.#joined, look, limits, 'an end of all that was put') === true;
   }
 
   shut(flags: number): void {
@@ -254,32 +253,21 @@ export class RingSide {
   }
 
   /** @throws DeadlockError if the wait has no limit, and nobody but this thread can reach the ring */
-  #block<T>(
-    attempt: () => T | undefined,
-    limits: WaitLimits,
-    line: WaitingLine,
-    leave: number,
-    what: string,
-  ): T | undefined {
+  #block<T>(line: WaitingLine, attempt: () => T | undefined, limits: WaitLimits, what: string): T | undefined {
     let due = performance.now() + ALONE_MS;
     const look = (): T | undefined => {
       // What the thread does meanwhile for its pools may close the handle.
       this.check();
       const value = attempt();
-      if (value === undefined && limits.timeout === undefined && performance.now() >= due) {
-        if (isHopeless(this.block)) throw alone(what);
+      if (value === undefined && performance.now() >= due) {
+        mustHaveHope(this.block, limits, alone(what));
         due = performance.now() + ALONE_MS;
       }
       return value;
     };
-    try {
-      return blockThread(look, limits, line);
-    } finally {
-      if (line.length === 0) native.ringLeave(this.block, leave);
-    }
+    return blockThread(line, look, limits);
   }
 }
 
-function alone(what: string): DeadlockError {
-  return new DeadlockError(`No other thread has the other side: there will never be ${what} while this one waits`);
-}
+const alone = (what: string): string =>
+  `No other thread has the other side: there will never be ${what} while this one waits`;

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import { block as blockThread, isHopeless } from '../internal/blocking.js';
+import { block as blockThread, mustHaveHope } from '../internal/blocking.js';
 import { expected } from '../internal/describe.js';
-import { BrokenBarrierError, DeadlockError } from '../internal/errors.js';
+import { BrokenBarrierError } from '../internal/errors.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { type Checks, integerFrom, isObject, ofType, readOptions, time } from '../internal/options/checks.js';
@@ -138,15 +138,14 @@ export class Barrier extends SharedObject {
   waitSync(options?: WaitOptions): number {
     const limits = this.#limits(options);
     const missing = this.parties - this.nWaiting - 1;
-    if (missing > 0 && limits.timeout === undefined && isHopeless(this.objectBlock)) {
-      throw new DeadlockError('No other thread has this barrier: nobody else could come while this one waits');
-    }
+    const why = 'No other thread has this barrier: nobody else could come while this one waits';
+    if (missing > 0) mustHaveHope(this.objectBlock, limits, why);
     const visit: Visit = { index: undefined, acts: false };
     let end: number;
     try {
-      const look = (): number | undefined => this.#look(visit, this.#line.length > 0);
-      const patient = (): number => blockThread(look, {}, this.#line) as number;
-      end = blockThread(look, limits, this.#line) ?? this.#late(visit) ?? patient();
+      const look = (others: boolean): number | undefined => this.#look(visit, others);
+      const patient = (): number => blockThread(this.#line, look, {}) as number;
+      end = blockThread(this.#line, look, limits) ?? this.#late(visit) ?? patient();
     } catch (reason) {
       this.#giveUp(visit);
       throw reason;

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import { block as blockThread, isHopeless } from '../internal/blocking.js';
+import { block as blockThread, mustHaveHope } from '../internal/blocking.js';
 import { expected } from '../internal/describe.js';
-import { DeadlockError, StateError } from '../internal/errors.js';
+import { StateError } from '../internal/errors.js';
 import { Facet, handleKey } from '../internal/handles.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
@@ -132,15 +132,14 @@ export class Condition extends SharedObject {
     this.#mustHold('waitSync');
     limits.signal?.throwIfAborted();
     const block = this.objectBlock;
-    if (limits.timeout === undefined && isHopeless(block)) {
-      throw new DeadlockError('No other thread has this condition: nobody could notify this one while it waits');
-    }
+    const why = 'No other thread has this condition: nobody could notify this one while it waits';
+    mustHaveHope(block, limits, why);
     const ticket = native.conditionEnter(block);
     const held = this.#lock.suspend();
     let notified = false;
     try {
       const look = (): true | undefined => native.conditionNotified(block, ticket) || undefined;
-      notified = blockThread(look, limits, this.#line) === true;
+      notified = blockThread(this.#line, look, limits) === true;
     } finally {
       this.#lock.resumeSync(held);
       if (!notified) notified = native.conditionForget(block, ticket);

@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
-import { block as blockThread, isHopeless } from '../internal/blocking.js';
-import { DeadlockError } from '../internal/errors.js';
+import { block as blockThread, mustHaveHope } from '../internal/blocking.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { timedOut, WaitingLine } from '../internal/waiting.js';
@@ -90,17 +89,9 @@ export class Event extends SharedObject {
     limits.signal?.throwIfAborted();
     const seen = Atomics.load(this.#words, this.#at);
     if ((seen & SET) !== 0) return true;
-    const block = this.objectBlock;
-    if (limits.timeout === undefined && isHopeless(block)) {
-      throw new DeadlockError('No other thread has this event: nobody could set it while this one waits');
-    }
-    let set: true | undefined;
-    try {
-      set = blockThread(() => this.#look(seen, this.#line.length > 0), limits, this.#line);
-    } finally {
-      if (set === undefined && this.#line.length === 0) native.eventLeave(block);
-    }
-    return set === true;
+    const why = 'No other thread has this event: nobody could set it while this one waits';
+    mustHaveHope(this.objectBlock, limits, why);
+    return blockThread(this.#line, (others) => this.#look(seen, others), limits) === true;
   }
 
   #look(seen: number, others: boolean): true | undefined {

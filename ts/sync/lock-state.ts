@@ -82,13 +82,7 @@ export class LockState {
         'This thread holds the lock itself, and would wait for ever; to wait for another thread, use an Event or a Semaphore',
       );
     }
-    let got: true | undefined;
-    try {
-      got = blockThread(() => this.#look(recover, this.#line.length > 0), limits, this.#line);
-    } finally {
-      if (got === undefined && this.#line.length === 0) native.lockLeave(this.block);
-    }
-    return got === true;
+    return blockThread(this.#line, (others) => this.#look(recover, others), limits) === true;
   }
 
   #look(recover: boolean, others: boolean): true | undefined {

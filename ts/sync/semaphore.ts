@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import { block as blockThread, isHopeless } from '../internal/blocking.js';
+import { block as blockThread, mustHaveHope } from '../internal/blocking.js';
 import { expected } from '../internal/describe.js';
-import { DeadlockError, StateError } from '../internal/errors.js';
+import { StateError } from '../internal/errors.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { timedOut, WaitingLine } from '../internal/waiting.js';
@@ -94,17 +94,9 @@ export class Semaphore extends SharedObject {
     const limits = waitOptions(options);
     limits.signal?.throwIfAborted();
     if (this.#take()) return true;
-    const block = this.objectBlock;
-    if (limits.timeout === undefined && isHopeless(block)) {
-      throw new DeadlockError('No other thread has this semaphore: nobody could release it while this one waits');
-    }
-    let got: true | undefined;
-    try {
-      got = blockThread(() => this.#look(this.#line.length > 0), limits, this.#line);
-    } finally {
-      if (got === undefined && this.#line.length === 0) native.semaphoreLeave(block);
-    }
-    return got === true;
+    const why = 'No other thread has this semaphore: nobody could release it while this one waits';
+    mustHaveHope(this.objectBlock, limits, why);
+    return blockThread(this.#line, (others) => this.#look(others), limits) === true;
   }
 
   /** Takes a permit if there is one: answers whether it did, at once. Python: `acquire(block=False)`. */
