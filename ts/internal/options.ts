@@ -20,10 +20,13 @@ import {
   object,
   ofType,
   oneOf,
+  optionsOf,
   readOptions,
   signal,
   strings,
   time,
+  WAIT_OPTIONS,
+  waitChecks,
 } from './options/checks.js';
 
 /** A pool's options with every default filled in. A limit that is not set is Infinity. */
@@ -128,8 +131,6 @@ const callbackChecks = {
   callback: ofType('function'),
   errorCallback: ofType('function'),
 } satisfies Record<Exclude<keyof AsyncTaskOptions, keyof TaskOptions>, Check>;
-
-const waitChecks = { timeout: time, signal } satisfies Record<keyof WaitOptions, Check>;
 
 /**
  * Checks what `new Pool` was given (a number is `processes`) and fills in the defaults.
@@ -243,7 +244,6 @@ const forEver: ResolvedWaitOptions = Object.freeze({
 /** Checks the options of a wait, such as `result.get()`. Throws TypeError or RangeError that names the option. */
 export function waitOptions(given: WaitOptions | undefined): ResolvedWaitOptions {
   if (given === undefined) return forEver;
-  if (!isObject(given)) throw new TypeError(expected('options', 'an object such as `{ timeout: 5000 }`', given));
-  const options = readOptions<WaitOptions>(given, waitChecks);
+  const options = optionsOf<WaitOptions>(given, waitChecks satisfies Record<keyof WaitOptions, Check>, WAIT_OPTIONS);
   return { timeout: options.timeout ?? Number.POSITIVE_INFINITY, signal: options.signal };
 }

@@ -2,14 +2,13 @@ import { inspect, types } from 'node:util';
 import { expected } from '../internal/describe.js';
 import { BufferTooShortError, EOFError, StateError, TimeoutError } from '../internal/errors.js';
 import { blockOf, handleKey, type SharedHandle } from '../internal/handles.js';
-import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { integerFrom } from '../internal/options/checks.js';
 import type { WaitOptions } from '../pool/options.js';
 import {
+  constantOf,
   createObject,
   disown,
-  fieldOf,
   ObjectKind,
   ObjectLayout,
   type Opened,
@@ -45,8 +44,8 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
   /** @internal */
   constructor(from: Opened) {
     super(from.block);
-    const input = memory.u32[fieldOf(from.block, ObjectLayout.a) / 4];
-    const output = memory.u32[fieldOf(from.block, ObjectLayout.b) / 4];
+    const input = constantOf(from.block, ObjectLayout.a);
+    const output = constantOf(from.block, ObjectLayout.b);
     this.#input = input === 0 ? undefined : new RingSide(this, input, 0);
     this.#output = output === 0 ? undefined : new RingSide(this, output, 0);
   }
@@ -75,16 +74,14 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
    */
   async send(value: T, options?: WaitOptions): Promise<void> {
     const limits = waitOptions(options);
-    const output = this.#sending();
-    limits.signal?.throwIfAborted();
+    const output = this.#sending(limits);
     sent(await output.put(new Parcel([value], 'value'), limits));
   }
 
   /** As {@link send}, blocking the calling thread. A signal is looked at as the wait begins: it cannot fire meanwhile. */
   sendSync(value: T, options?: WaitOptions): void {
     const limits = waitOptions(options);
-    const output = this.#sending();
-    limits.signal?.throwIfAborted();
+    const output = this.#sending(limits);
     sent(output.putSync(new Parcel([value], 'value'), limits));
   }
 
@@ -96,16 +93,14 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
    */
   async recv(options?: WaitOptions): Promise<T> {
     const limits = waitOptions(options);
-    const input = this.#receiving();
-    limits.signal?.throwIfAborted();
+    const input = this.#receiving(limits);
     return received(await input.get(1, limits)) as T;
   }
 
   /** As {@link recv}, blocking the calling thread. A signal is looked at as the wait begins: it cannot fire meanwhile. */
   recvSync(options?: WaitOptions): T {
     const limits = waitOptions(options);
-    const input = this.#receiving();
-    limits.signal?.throwIfAborted();
+    const input = this.#receiving(limits);
     return received(input.getSync(1, limits)) as T;
   }
 
@@ -115,16 +110,14 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
    */
   async poll(options: WaitOptions = { timeout: 0 }): Promise<boolean> {
     const limits = waitOptions(options);
-    const input = this.#receiving();
-    limits.signal?.throwIfAborted();
+    const input = this.#receiving(limits);
     return input.ready(limits);
   }
 
   /** As {@link poll}, blocking the calling thread. */
   pollSync(options: WaitOptions = { timeout: 0 }): boolean {
     const limits = waitOptions(options);
-    const input = this.#receiving();
-    limits.signal?.throwIfAborted();
+    const input = this.#receiving(limits);
     return input.readySync(limits);
   }
 
@@ -179,7 +172,7 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
   /** Receives values until the other end is closed. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (;;) {
-      const taken = await this.#receiving().get(1, {});
+      const taken = await this.#receiving({}).get(1, {});
       if (taken === Ended.shut) return;
       yield received(taken) as T;
     }
@@ -207,15 +200,18 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
     return super[handleKey];
   }
 
-  #sending(): RingSide {
+  /** The ring for a wait that begins now. */
+  #sending(limits: WaitOptions): RingSide {
     if (this.#closed) throw connectionClosed();
     if (this.#output === undefined) throw new StateError('The connection only receives');
+    limits.signal?.throwIfAborted();
     return this.#output;
   }
 
-  #receiving(): RingSide {
+  #receiving(limits: WaitOptions): RingSide {
     if (this.#closed) throw connectionClosed();
     if (this.#input === undefined) throw new StateError('The connection only sends');
+    limits.signal?.throwIfAborted();
     return this.#input;
   }
 

@@ -9,10 +9,10 @@ import {
   TimeoutError,
 } from '../internal/errors.js';
 import { native } from '../internal/native.js';
-import { type Checks, integerFrom, isObject, ofType, readOptions } from '../internal/options/checks.js';
+import { type Checks, integerFrom, isObject, ofType, optionsOf, readOptions } from '../internal/options/checks.js';
 import type { WaitOptions } from '../pool/options.js';
 import { createObject, ObjectKind, Opened, SharedObject } from '../shared/objects.js';
-import { waitOptions } from '../sync/options.js';
+import { startWait } from '../sync/options.js';
 import { Ended, RingSide, Shut } from './ring.js';
 import { Parcel } from './wire.js';
 
@@ -81,14 +81,14 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
    * @throws StateError if this thread closed the queue
    */
   async put(value: T, options?: WaitOptions): Promise<void> {
-    const limits = this.#limits(options);
+    const limits = this.ring.start(options);
     const ended = await this.ring.put(new Parcel([value], 'value'), limits);
     if (ended !== undefined) throw notPut(ended);
   }
 
   /** As {@link put}, blocking the calling thread. A signal is looked at as the wait begins: it cannot fire meanwhile. */
   putSync(value: T, options?: WaitOptions): void {
-    const limits = this.#limits(options);
+    const limits = this.ring.start(options);
     const ended = this.ring.putSync(new Parcel([value], 'value'), limits);
     if (ended !== undefined) throw notPut(ended);
   }
@@ -106,7 +106,7 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
    * @throws as {@link put} does; then those before were put, and `error.count` says how many
    */
   async putMany(values: Iterable<T>, options?: WaitOptions): Promise<void> {
-    const limits = this.#limits(options);
+    const limits = this.ring.start(options);
     const parcel = new Parcel(listOf(values), 'values');
     try {
       const ended = await this.ring.put(parcel, limits);
@@ -118,7 +118,7 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
 
   /** As {@link putMany}, blocking the calling thread. */
   putManySync(values: Iterable<T>, options?: WaitOptions): void {
-    const limits = this.#limits(options);
+    const limits = this.ring.start(options);
     const parcel = new Parcel(listOf(values), 'values');
     try {
       const ended = this.ring.putSync(parcel, limits);
@@ -135,12 +135,12 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
    * @throws StateError if this thread closed the queue
    */
   async get(options?: WaitOptions): Promise<T> {
-    return got<T>(await this.ring.get(1, this.#limits(options)))[0];
+    return got<T>(await this.ring.get(1, this.ring.start(options)))[0];
   }
 
   /** As {@link get}, blocking the calling thread. A signal is looked at as the wait begins: it cannot fire meanwhile. */
   getSync(options?: WaitOptions): T {
-    return got<T>(this.ring.getSync(1, this.#limits(options)))[0];
+    return got<T>(this.ring.getSync(1, this.ring.start(options)))[0];
   }
 
   /** As {@link get}, at once. Python: `get_nowait`. @throws QueueEmptyError if there is no value */
@@ -156,13 +156,13 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
    */
   async getMany(max: number, options?: WaitOptions): Promise<T[]> {
     most(max, 'max');
-    return got(await this.ring.get(max, this.#limits(options)));
+    return got(await this.ring.get(max, this.ring.start(options)));
   }
 
   /** As {@link getMany}, blocking the calling thread. */
   getManySync(max: number, options?: WaitOptions): T[] {
     most(max, 'max');
-    return got(this.ring.getSync(max, this.#limits(options)));
+    return got(this.ring.getSync(max, this.ring.start(options)));
   }
 
   /** Takes values, one whenever the next is asked for, until the queue is shut down: leaving a loop early loses none. */
@@ -200,9 +200,8 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
    *
    * Python: `queue.Queue.shutdown(immediate=False)`.
    */
-  shutdown(options?: { immediate?: boolean }): void {
-    if (options !== undefined && !isObject(options)) throw new TypeError(expected('options', 'an object', options));
-    const { immediate = false } = readOptions<{ immediate?: boolean }>(options ?? {}, shutdownChecks);
+  shutdown(options: { immediate?: boolean } = {}): void {
+    const { immediate = false } = optionsOf<{ immediate?: boolean }>(options, shutdownChecks);
     this.ring.shut(immediate ? Shut.closed | Shut.dropped : Shut.closed);
   }
 
@@ -224,13 +223,6 @@ export class Queue<T = unknown> extends SharedObject implements AsyncIterable<T>
 
   /** Does nothing: nothing of this thread is ever lost at its end, or waited for. */
   cancelJoinThread(): void {}
-
-  #limits(options: WaitOptions | undefined): WaitOptions {
-    const limits = waitOptions(options);
-    this.ring.check();
-    limits.signal?.throwIfAborted();
-    return limits;
-  }
 
   [inspect.custom](): string {
     return `${this.constructor.name} {${this.ring.closed ? 'closed' : this.qsize()}}`;
@@ -270,15 +262,13 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
    * @throws TimeoutError when the time is up
    */
   async join(options?: WaitOptions): Promise<void> {
-    const limits = waitOptions(options);
-    limits.signal?.throwIfAborted();
+    const limits = startWait(options);
     if (!(await this.ring.join(limits))) throw notDone();
   }
 
   /** As {@link join}, blocking the calling thread. */
   joinSync(options?: WaitOptions): void {
-    const limits = waitOptions(options);
-    limits.signal?.throwIfAborted();
+    const limits = startWait(options);
     if (!this.ring.joinSync(limits)) throw notDone();
   }
 

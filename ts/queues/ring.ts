@@ -2,6 +2,8 @@ import { block as blockThread, mustHaveHope } from '../internal/blocking.js';
 import { noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { timedOut, WaitingLine, type WaitLimits } from '../internal/waiting.js';
+import type { WaitOptions } from '../pool/options.js';
+import { waitOptions } from '../sync/options.js';
 import { type Batch, type Parcel, wire } from './wire.js';
 
 /** Why `ringPut` did not put all. */
@@ -70,6 +72,14 @@ export class RingSide {
   /** @throws what `close` was given */
   check(): void {
     if (this.#closed !== undefined) throw this.#closed();
+  }
+
+  /** Checks the options of a wait that begins now: a wrong one, a closed handle, a signal that has fired throw. */
+  start(options: WaitOptions | undefined): WaitOptions {
+    const limits = waitOptions(options);
+    this.check();
+    limits.signal?.throwIfAborted();
+    return limits;
   }
 
   /** This handle is not used any more: who waits gets an error, and so does who comes later. */

@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
 import type { WaitOptions } from '../pool/options.js';
 import { Opened, SharedObject } from '../shared/objects.js';
-import { waitOptions } from '../sync/options.js';
 import { got, makeRing, notPut, QueueKind, queueClosed } from './queue.js';
 import { RingSide } from './ring.js';
 import { Parcel } from './wire.js';
@@ -49,12 +48,12 @@ export class SimpleQueue<T = unknown> extends SharedObject {
    * @throws StateError if this thread closed the queue
    */
   async get(options?: WaitOptions): Promise<T> {
-    return got<T>(await this.#ring.get(1, this.#limits(options)))[0];
+    return got<T>(await this.#ring.get(1, this.#ring.start(options)))[0];
   }
 
   /** As {@link get}, blocking the calling thread. */
   getSync(options?: WaitOptions): T {
-    return got<T>(this.#ring.getSync(1, this.#limits(options)))[0];
+    return got<T>(this.#ring.getSync(1, this.#ring.start(options)))[0];
   }
 
   /** Whether there is no value now. @throws StateError if this thread closed the queue */
@@ -66,13 +65,6 @@ export class SimpleQueue<T = unknown> extends SharedObject {
   /** This thread will not use the queue any more, and what waits for it here is rejected. More than once is fine. */
   close(): void {
     this.#ring.close(queueClosed);
-  }
-
-  #limits(options: WaitOptions | undefined): WaitOptions {
-    const limits = waitOptions(options);
-    this.#ring.check();
-    limits.signal?.throwIfAborted();
-    return limits;
   }
 
   [inspect.custom](): string {

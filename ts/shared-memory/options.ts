@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
 import { expected } from '../internal/describe.js';
-import { type Check, type Checks, integerFrom, isObject, readOptions } from '../internal/options/checks.js';
+import { type Check, integerFrom } from '../internal/options/checks.js';
 
 /** The longest name, in bytes, that Linux takes. */
 const MAX_BYTES = 255;
@@ -24,9 +24,3 @@ export const blockSize: Check = (value, name) => {
   if (bytes <= constants.MAX_LENGTH) return bytes;
   throw new RangeError(expected(name, `an integer from 1 to ${constants.MAX_LENGTH}`, value));
 };
-
-/** Reads the options that a function takes last. */
-export function optionsOf<T extends object>(given: unknown, checks: Checks): T {
-  if (!isObject(given)) throw new TypeError(expected('options', 'an object', given));
-  return readOptions<T>(given, checks);
-}

@@ -1,7 +1,8 @@
 import { describe, expected } from '../internal/describe.js';
 import { type Describable, describeKey } from '../internal/handles.js';
+import { optionsOf } from '../internal/options/checks.js';
 import { onRevive } from '../shared/objects.js';
-import { blockName, optionsOf } from './options.js';
+import { blockName } from './options.js';
 import { type AttachOptions, SharedMemory } from './shared-memory.js';
 import { Format, type Packed, pack, readCount, type Shareable, same, unpack, writeCount } from './values.js';
 

@@ -4,9 +4,9 @@ import { StateError } from '../internal/errors.js';
 import { type Describable, describeKey } from '../internal/handles.js';
 import { loadNative } from '../internal/load-native.js';
 import { type NamedBlock, native } from '../internal/native.js';
-import { type Checks, ofType } from '../internal/options/checks.js';
+import { type Checks, ofType, optionsOf } from '../internal/options/checks.js';
 import { onRevive } from '../shared/objects.js';
-import { blockName, blockSize, optionsOf } from './options.js';
+import { blockName, blockSize } from './options.js';
 import { named } from './system-errors.js';
 import { prepareTracker } from './tracker.js';
 

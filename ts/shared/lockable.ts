@@ -1,6 +1,6 @@
 import { expected } from '../internal/describe.js';
 import { handleKey, type SharedHandle } from '../internal/handles.js';
-import { type Checks, isObject, readOptions } from '../internal/options/checks.js';
+import { type Checks, optionsOf } from '../internal/options/checks.js';
 import type { Guard } from '../sync/guard.js';
 import { Lock } from '../sync/lock.js';
 import type { AcquireOptions } from '../sync/options.js';
@@ -48,8 +48,7 @@ const checks: Checks = {
 /** The constant for the `lock` option among the options that were given, and the objects that it needs. */
 export function readLock(options: unknown): readonly [lock: number, needs: number[]] {
   if (options === undefined) return [OWN, []];
-  if (!isObject(options)) throw new TypeError(expected('options', 'an object such as `{ lock: false }`', options));
-  const { lock = true } = readOptions<SharedOptions>(options, checks);
+  const { lock = true } = optionsOf<SharedOptions>(options, checks, 'an object such as `{ lock: false }`');
   if (typeof lock === 'boolean') return [lock ? OWN : RAW, []];
   const { block } = lock[handleKey];
   return [block, [block]];

@@ -4,12 +4,13 @@ import { expected } from '../internal/describe.js';
 import { BrokenBarrierError } from '../internal/errors.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
-import { type Checks, integerFrom, isObject, ofType, readOptions, time } from '../internal/options/checks.js';
+import { type Checks, integerFrom, ofType, optionsOf, time } from '../internal/options/checks.js';
 import { ready } from '../internal/ready.js';
 import { timedOut, WaitingLine, type WaitLimits } from '../internal/waiting.js';
 import type { WaitOptions } from '../pool/options.js';
 import { wire } from '../queues/wire.js';
 import {
+  constantOf,
   createObject,
   fieldOf,
   ObjectKind,
@@ -19,7 +20,7 @@ import {
   opened,
   SharedObject,
 } from '../shared/objects.js';
-import { waitOptions } from './options.js';
+import { startWait } from './options.js';
 
 /** What `barrierArrive` answers, besides how many arrived before. */
 const Arrival = { waits: 0, acts: 1, passes: 2, notYet: 3 } as const;
@@ -85,7 +86,7 @@ export class Barrier extends SharedObject {
 
   /** How many make a round. */
   get parties(): number {
-    return memory.u32[fieldOf(this.objectBlock, ObjectLayout.a) / 4];
+    return constantOf(this.objectBlock, ObjectLayout.a);
   }
 
   /** How many wait now. Python: `n_waiting`. */
@@ -174,8 +175,7 @@ export class Barrier extends SharedObject {
   }
 
   #limits(options: WaitOptions | undefined): WaitLimits {
-    const { timeout = this.#timeout, signal } = waitOptions(options);
-    signal?.throwIfAborted();
+    const { timeout = this.#timeout, signal } = startWait(options);
     return { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
   }
 
@@ -236,12 +236,12 @@ export class Barrier extends SharedObject {
   }
 
   get #hasAction(): boolean {
-    return memory.u32[fieldOf(this.objectBlock, ObjectLayout.b) / 4] > 0;
+    return constantOf(this.objectBlock, ObjectLayout.b) > 0;
   }
 
   #act(): unknown {
     if (this.#action === undefined) {
-      const bytes = memory.u32[fieldOf(this.objectBlock, ObjectLayout.b) / 4];
+      const bytes = constantOf(this.objectBlock, ObjectLayout.b);
       this.#action = wire.decode(fieldOf(this.objectBlock, ObjectLayout.data), bytes) as () => unknown;
     }
     return this.#action();
@@ -259,11 +259,10 @@ export class Barrier extends SharedObject {
   }
 }
 
-function makeBarrier(parties: unknown, given: BarrierOptions | undefined): number {
+function makeBarrier(parties: unknown, given: BarrierOptions = {}): number {
   const most = partiesCheck(parties, 'parties') as number;
   if (most > MAX_PARTIES) throw new RangeError(expected('parties', `at most ${MAX_PARTIES}`, parties));
-  if (given !== undefined && !isObject(given)) throw new TypeError(expected('options', 'an object', given));
-  const { action, timeout = Number.POSITIVE_INFINITY } = readOptions<BarrierOptions>(given ?? {}, barrierChecks);
+  const { action, timeout = Number.POSITIVE_INFINITY } = optionsOf<BarrierOptions>(given, barrierChecks);
   // Encoding needs the addon, too.
   ready();
   const message = action === undefined ? undefined : wire.encode(action, 'action');

@@ -2,15 +2,14 @@ import { inspect } from 'node:util';
 import { block as blockThread, mustHaveHope } from '../internal/blocking.js';
 import { expected } from '../internal/describe.js';
 import { StateError } from '../internal/errors.js';
-import { Facet, handleKey } from '../internal/handles.js';
-import { memory } from '../internal/memory.js';
+import { handleKey } from '../internal/handles.js';
 import { native } from '../internal/native.js';
 import { integerFrom } from '../internal/options/checks.js';
 import { timedOut, WaitingLine } from '../internal/waiting.js';
 import type { WaitOptions } from '../pool/options.js';
 import {
+  constantOf,
   createObject,
-  fieldOf,
   ObjectKind,
   ObjectLayout,
   Opened,
@@ -106,9 +105,7 @@ export class Condition extends SharedObject {
    * @throws OwnerDiedError if the lock's next holder died with it: then it is not held
    */
   async wait(options?: WaitOptions): Promise<boolean> {
-    const limits = waitOptions(options);
-    this.#mustHold('wait');
-    limits.signal?.throwIfAborted();
+    const limits = this.#start('wait', options);
     const block = this.objectBlock;
     const ticket = native.conditionEnter(block);
     const held = this.#lock.suspend();
@@ -128,9 +125,7 @@ export class Condition extends SharedObject {
    * @throws DeadlockError if no other thread has the condition, so that nobody could notify, and no `timeout` is given
    */
   waitSync(options?: WaitOptions): boolean {
-    const limits = waitOptions(options);
-    this.#mustHold('waitSync');
-    limits.signal?.throwIfAborted();
+    const limits = this.#start('waitSync', options);
     const block = this.objectBlock;
     const why = 'No other thread has this condition: nobody could notify this one while it waits';
     mustHaveHope(block, limits, why);
@@ -204,6 +199,13 @@ export class Condition extends SharedObject {
     if (native.conditionNotify(this.objectBlock, n)) this.#line.look();
   }
 
+  #start(method: string, options: WaitOptions | undefined): WaitOptions {
+    const limits = waitOptions(options);
+    this.#mustHold(method);
+    limits.signal?.throwIfAborted();
+    return limits;
+  }
+
   #mustHold(method: string): void {
     if (!this.#lock.state.heldHere)
       throw new StateError(`${method}() needs the condition's lock, which this thread does not hold`);
@@ -224,8 +226,7 @@ function makeCondition(lock: unknown): number {
 
 /** The lock of a condition that exists. */
 function lockOf(block: number): Lock | RLock {
-  const [at, facet] = [ObjectLayout.a, ObjectLayout.b].map((field) => memory.u32[fieldOf(block, field) / 4]);
-  const lock = openHandle(at, facet === Facet.lock ? Facet.lock : Facet.object);
+  const lock = openHandle(constantOf(block, ObjectLayout.a), constantOf(block, ObjectLayout.b));
   if (!(lock instanceof Lock || lock instanceof RLock)) throw new StateError("The condition's lock is gone");
   return lock;
 }

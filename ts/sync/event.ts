@@ -14,7 +14,7 @@ import {
   opened,
   SharedObject,
 } from '../shared/objects.js';
-import { waitOptions } from './options.js';
+import { startWait } from './options.js';
 
 /** The word: bit 0 is the flag, bits 1–30 count how often it was set, bit 31 says that somebody waits. */
 const SET = 1;
@@ -73,8 +73,7 @@ export class Event extends SharedObject {
    * @throws InterruptedError on Ctrl+C
    */
   async wait(options?: WaitOptions): Promise<boolean> {
-    const limits = waitOptions(options);
-    limits.signal?.throwIfAborted();
+    const limits = startWait(options);
     const seen = Atomics.load(this.#words, this.#at);
     if ((seen & SET) !== 0) return true;
     return (await this.#line.wait((others) => this.#look(seen, others), limits)) !== timedOut;
@@ -85,8 +84,7 @@ export class Event extends SharedObject {
    * @throws DeadlockError if no other thread has the event, so that nobody could set it, and no `timeout` is given
    */
   waitSync(options?: WaitOptions): boolean {
-    const limits = waitOptions(options);
-    limits.signal?.throwIfAborted();
+    const limits = startWait(options);
     const seen = Atomics.load(this.#words, this.#at);
     if ((seen & SET) !== 0) return true;
     const why = 'No other thread has this event: nobody could set it while this one waits';

@@ -1,6 +1,4 @@
-import { expected } from '../internal/describe.js';
-import { type Checks, isObject, ofType, readOptions, signal, time } from '../internal/options/checks.js';
-
+import { type Checks, ofType, optionsOf, WAIT_OPTIONS, waitChecks } from '../internal/options/checks.js';
 import type { WaitOptions } from '../pool/options.js';
 
 /** How to acquire a lock. */
@@ -13,18 +11,22 @@ export interface AcquireOptions extends WaitOptions {
   recover?: boolean;
 }
 
-const waitChecks: Checks = { timeout: time, signal };
 const acquireChecks: Checks = { ...waitChecks, recover: ofType('boolean') };
 const none = Object.freeze({});
 
-function read<T extends object>(given: T | undefined, checks: Checks): T {
-  if (given === undefined) return none as T;
-  if (!isObject(given)) throw new TypeError(expected('options', 'an object such as `{ timeout: 5000 }`', given));
-  return readOptions<T>(given, checks);
+/** Checks the options of a wait. Throws TypeError or RangeError that names the option. */
+export function waitOptions(given: WaitOptions | undefined): WaitOptions {
+  return given === undefined ? none : optionsOf(given, waitChecks, WAIT_OPTIONS);
 }
 
-/** Checks the options of a wait. Throws TypeError or RangeError that names the option. */
-export const waitOptions = (given: WaitOptions | undefined): WaitOptions => read(given, waitChecks);
+/** As {@link waitOptions}, for a wait that begins now: throws the signal's reason if it has fired. */
+export function startWait(given: WaitOptions | undefined): WaitOptions {
+  const limits = waitOptions(given);
+  limits.signal?.throwIfAborted();
+  return limits;
+}
 
 /** Checks the options of `acquire`. Throws TypeError or RangeError that names the option. */
-export const acquireOptions = (given: AcquireOptions | undefined): AcquireOptions => read(given, acquireChecks);
+export function acquireOptions(given: AcquireOptions | undefined): AcquireOptions {
+  return given === undefined ? none : optionsOf(given, acquireChecks, WAIT_OPTIONS);
+}

@@ -17,7 +17,7 @@ import {
   SharedObject,
 } from '../shared/objects.js';
 import { Guard } from './guard.js';
-import { waitOptions } from './options.js';
+import { startWait } from './options.js';
 import { notInTime } from './wait-errors.js';
 
 /** The word holds the permits; it is negative where somebody waits. */
@@ -79,8 +79,7 @@ export class Semaphore extends SharedObject {
    * @throws InterruptedError on Ctrl+C
    */
   async acquire(options?: WaitOptions): Promise<boolean> {
-    const limits = waitOptions(options);
-    limits.signal?.throwIfAborted();
+    const limits = startWait(options);
     if (this.#take()) return true;
     return (await this.#line.wait((others) => this.#look(others), limits)) !== timedOut;
   }
@@ -91,8 +90,7 @@ export class Semaphore extends SharedObject {
    */
   acquireSync(options?: WaitOptions): boolean {
     if (options === undefined && this.#take()) return true;
-    const limits = waitOptions(options);
-    limits.signal?.throwIfAborted();
+    const limits = startWait(options);
     if (this.#take()) return true;
     const why = 'No other thread has this semaphore: nobody could release it while this one waits';
     mustHaveHope(this.objectBlock, limits, why);

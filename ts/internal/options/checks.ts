@@ -63,6 +63,12 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Reads the options that a function takes last; `what` says what they must be. */
+export function optionsOf<T extends object>(given: unknown, checks: Checks, what = 'an object'): T {
+  if (!isObject(given)) throw new TypeError(expected('options', what, given));
+  return readOptions<T>(given, checks);
+}
+
 /** An integer from `least` up; with `orInfinity` also Infinity. */
 export function integerFrom(least: number, orInfinity = false): Check {
   const what = `an integer from ${least} up`;
@@ -145,3 +151,8 @@ export function object(checks: Checks): Check {
     return readOptions(value, Object.fromEntries(named));
   };
 }
+
+/** The options of every wait. */
+export const waitChecks = { timeout: time, signal } satisfies Checks;
+/** What those of a wait must be. */
+export const WAIT_OPTIONS = 'an object such as `{ timeout: 5000 }`';
