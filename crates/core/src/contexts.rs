@@ -22,6 +22,7 @@ use crate::primitives::{Parties, SLOTS, slot_of};
 use crate::ring::{INTENT_WORDS, Intent};
 use crate::sync::shared::{AtomicU32, AtomicU64, Ordering};
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -58,13 +59,13 @@ pub enum AttachError {
     NoMemory(#[from] BlockError),
 }
 
-/// One entry of the table.
-pub(crate) struct Seat {
-    blocks: Arc<Blocks>,
+/// One entry of the table: a context's own, or, with borrowed blocks, one that is only looked at or rung.
+pub(crate) struct Seat<B = Arc<Blocks>> {
+    blocks: B,
     at: usize,
 }
 
-impl Seat {
+impl<B: Deref<Target = Blocks>> Seat<B> {
     fn word(&self, field: usize) -> &AtomicU32 {
         self.blocks.region().word(self.at + field).expect("the table is committed")
     }
@@ -140,7 +141,7 @@ impl Contexts {
         seat.word(field::NUMBER).store(id, Ordering::Relaxed);
         // SYNC POINT: the entry is whole. Pairs with `alive`.
         seat.word(field::STATE).store(state::ALIVE, Ordering::SeqCst);
-        let context = Arc::new(Context::new(id, seat, waker));
+        let context = Arc::new(Context::new(id, Seat { blocks: self.blocks.clone(), at: seat.at }, waker));
         *lock(&self.here[slot]) = Some(context.clone());
         Ok(context)
     }
@@ -177,8 +178,8 @@ impl Contexts {
         }
     }
 
-    fn seat(&self, slot: usize) -> Seat {
-        Seat { blocks: self.blocks.clone(), at: self.table + slot * ENTRY }
+    fn seat(&self, slot: usize) -> Seat<&Blocks> {
+        Seat { blocks: &self.blocks, at: self.table + slot * ENTRY }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::contexts::{AttachError, Contexts};
 use crate::objects::{HEADER_BYTES, Left, Objects, kind};
 use crate::primitives::condition::Condition;
 use crate::primitives::{GateRef, barrier, semaphore};
-use crate::ring::{Caller, Ring, flag};
+use crate::ring::{Caller, Fault, Ring, flag};
 use crate::sync::shared::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -59,15 +59,7 @@ impl Keeper {
     fn hang_up(&self, input: u32, output: u32) {
         let me = self.me.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         for (object, flags) in [(input, flag::READER_GONE), (output, flag::WRITER_GONE)] {
-            if object != 0
-                && let Some(ring) = Ring::at(&*self.blocks, object)
-                && let Some(caller) = self.caller(me.id())
-            {
-                // Who holds the ring's lock is alive, or is being dealt with by another thread at this moment.
-                while ring.shut(&caller, flags).is_err() {
-                    std::thread::yield_now();
-                }
-            }
+            self.at_ring(object, 0, me.id(), |ring, me| patiently(|| ring.shut(me, flags)));
         }
     }
 
@@ -91,11 +83,14 @@ impl Keeper {
         let region = self.blocks.region();
         let gate = GateRef::at(region, Blocks::payload(left.object) + HEADER_BYTES);
         match left.kind {
-            kind::QUEUE => self.sweep(left.object, left.cell_at, dead),
+            // What it left half done in a ring is brought to its end.
+            kind::QUEUE => {
+                self.at_ring(left.object, left.cell_at, dead, |ring, dead| ring.sweep(dead));
+            }
             kind::CONNECTION => {
                 let word = |at| region.word(Blocks::payload(left.object) + at);
                 for ring in [4, 8].into_iter().filter_map(word).map(|word| word.load(Ordering::Relaxed)) {
-                    self.sweep(ring, 0, dead);
+                    self.at_ring(ring, 0, dead, |ring, dead| ring.sweep(dead));
                 }
             }
             _ => {
@@ -117,37 +112,37 @@ impl Keeper {
                 }
             }
             kind::BARRIER => {
-                if let Some(gate) = GateRef::at(region, Blocks::payload(left.object) + HEADER_BYTES) {
+                if let Some(gate) = gate {
                     barrier::died(&gate, &*self.contexts, dead, left.cell);
                 }
             }
             kind::QUEUE => {
-                if let Some(ring) = Ring::at(&*self.blocks, left.object)
-                    && let Some(caller) = self.caller(dead)
-                {
-                    let caller = Caller { cell: region.word(left.cell_at), ..caller };
-                    while ring.lose(&caller).is_err() {
-                        std::thread::yield_now();
-                    }
-                }
+                self.at_ring(left.object, left.cell_at, dead, |ring, dead| patiently(|| ring.lose(dead)));
             }
             _ => {}
         }
     }
 
-    /// What the dead one left half done in a ring is brought to its end.
-    fn sweep(&self, object: u32, cell_at: usize, dead: u32) {
-        if object != 0
-            && let Some(ring) = Ring::at(&*self.blocks, object)
-            && let Some(caller) = self.caller(dead)
-        {
-            let cell = if cell_at == 0 { None } else { self.blocks.region().word(cell_at) };
-            ring.sweep(&Caller { cell, ..caller });
-        }
+    /// Runs `run` with the ring of this block, if there is one, and a context as its caller; its cell is at byte `cell_at`,
+    /// 0 = it counts nothing.
+    fn at_ring<R>(
+        &self,
+        object: u32,
+        cell_at: usize,
+        id: u32,
+        run: impl FnOnce(&Ring<'_, Blocks>, &Caller<'_, Blocks, Contexts>) -> R,
+    ) -> Option<R> {
+        let ring = Ring::at(&*self.blocks, object).filter(|_| object != 0)?;
+        let intent = self.contexts.intent(id)?;
+        let cell = if cell_at == 0 { None } else { self.blocks.region().word(cell_at) };
+        Some(run(&ring, &Caller { id, intent, cell, parties: &self.contexts }))
     }
+}
 
-    fn caller(&self, id: u32) -> Option<Caller<'_, Blocks, Contexts>> {
-        Some(Caller { id, intent: self.contexts.intent(id)?, cell: None, parties: &self.contexts })
+/// Does something to a ring, whose lock is held by somebody who is alive, or whom another thread deals with at this moment.
+fn patiently(step: impl Fn() -> Result<(), Fault>) {
+    while step().is_err() {
+        std::thread::yield_now();
     }
 }
 
@@ -196,7 +191,7 @@ mod tests {
             id: u32,
             f: impl FnOnce(&Ring<'_, Blocks>, &Caller<'_, Blocks, Contexts>) -> R,
         ) -> R {
-            f(&Ring::at(&*self.blocks, ring).unwrap(), &self.keeper.caller(id).unwrap())
+            self.keeper.at_ring(ring, 0, id, f).unwrap()
         }
     }
 

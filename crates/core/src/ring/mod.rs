@@ -51,6 +51,7 @@ pub use take::{Got, Many};
 use crate::blocks::{BlockError, Blocks};
 use crate::contexts::OBJECTS;
 use crate::primitives::{Gate, Parties, Word32, Word64};
+use crate::sync::{Ordering, fence};
 use state::State;
 
 /// Why an operation came to nothing.
@@ -174,6 +175,31 @@ impl<'a, M: Memory> Ring<'a, M> {
         for slot in gate.slots().filter(|slot| gate.leave(*slot as u32)) {
             parties.ring(slot);
         }
+    }
+
+    /// Whether `found`. With `wait`, a caller that gets false waits at the gate from here on, until it calls `leave`.
+    fn look<P: Parties>(
+        &self,
+        gate: &Gate<'a, M::Word, M::Long>,
+        me: &Caller<'a, M, P>,
+        wait: bool,
+        found: impl Fn() -> bool,
+        leave: impl FnOnce(),
+    ) -> bool {
+        if found() {
+            return true;
+        }
+        if !wait {
+            return false;
+        }
+        let entered = gate.enter(me.id);
+        // SYNC POINT: bit, then another look.
+        fence(Ordering::SeqCst);
+        let found = found();
+        if found && entered {
+            leave();
+        }
+        found
     }
 
     /// The caller waits at `gate` no more, and passes on the ring that it may have got, if there is still cause for it.

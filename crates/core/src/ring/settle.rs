@@ -44,21 +44,8 @@ impl<'a, M: Memory> Ring<'a, M> {
     /// when everything is done, until it calls [`Self::leave_join`].
     pub fn join<P: Parties>(&self, me: &Caller<'a, M, P>, since: u32, wait: bool) -> bool {
         let joined = || self.unfinished() == 0 || self.epoch() != since;
-        if joined() {
-            return true;
-        }
-        if wait {
-            let entered = self.joined.enter(me.id);
-            // SYNC POINT: bit, then done.
-            fence(Ordering::SeqCst);
-            if joined() {
-                if entered {
-                    self.leave_join(me);
-                }
-                return true;
-            }
-        }
-        false
+        // SYNC POINT: bit, then done.
+        self.look(&self.joined, me, wait, joined, || self.leave_join(me))
     }
 
     /// The caller waits no more until everything is done.

@@ -71,21 +71,8 @@ impl<'a, M: Memory> Ring<'a, M> {
     /// Whether there is a message, or none will come. With `wait`, who gets false waits as after [`Got::Empty`].
     pub fn ready<P: Parties>(&self, me: &Caller<'a, M, P>, wait: bool) -> bool {
         let ready = || !self.is_empty() || self.flags() != 0;
-        if ready() {
-            return true;
-        }
-        if wait {
-            let entered = self.items.enter(me.id);
-            // SYNC POINT: bit, then a message.
-            fence(Ordering::SeqCst);
-            if ready() {
-                if entered {
-                    self.leave_items(me);
-                }
-                return true;
-            }
-        }
-        false
+        // SYNC POINT: bit, then a message.
+        self.look(&self.items, me, wait, ready, || self.leave_items(me))
     }
 
     /// The caller waits for messages no more.
