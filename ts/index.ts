@@ -6,7 +6,7 @@ export { isTask, type TaskFunction, type Tasks, task, tasks } from './internal/f
 export { AsyncResult } from './pool/async-result.js';
 export { type CurrentTask, currentTask } from './pool/current-task.js';
 export { apply, imap, imapUnordered, map, starmap } from './pool/default-pool.js';
-export type { ImapIterator, Source } from './pool/imap.js';
+export type { ImapIterator } from './pool/imap.js';
 export type {
   AsyncTaskOptions,
   ContextName,
@@ -19,6 +19,7 @@ export type {
   WaitOptions,
 } from './pool/options.js';
 export { Pool, type PoolEvents } from './pool/pool.js';
+export type { Source } from './pool/sources.js';
 export type { Percentiles, PoolStats, SlowTask, WorkerInfo, WorkerStats } from './pool/stats.js';
 export { type Range, range } from './range.js';
 export {

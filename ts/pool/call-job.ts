@@ -2,13 +2,10 @@ import type { MessagePort } from 'node:worker_threads';
 import { SerializationError, TimeoutError } from '../internal/errors.js';
 import {
   Args,
-  CONCURRENCY_SHIFT,
   Flag,
   Kind,
-  MAX_CONCURRENCY,
   PAYLOAD_END,
   PAYLOAD_START,
-  payloadOf,
   Record,
   Result,
   SLOT_BYTES,
@@ -22,18 +19,11 @@ import { tidy } from '../internal/numbers.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import type { Luggage } from './attachments.js';
 import type { Core } from './core.js';
+import { readReport, readResult } from './from-worker.js';
 import type { Job, Waiting } from './job.js';
 import { whenLost } from './losses.js';
 import type { Transferable } from './options.js';
-import { type Consequence, consequence, type Policy } from './policy.js';
-
-/** The flags of a policy. */
-export function flagsOf(core: Core, policy: Policy | undefined): number {
-  const concurrency = Math.min(policy?.concurrency ?? core.options.concurrency, MAX_CONCURRENCY, core.lanes);
-  const keep = (policy !== undefined && policy.retries > 0) || concurrency > 1;
-  const timed = policy !== undefined && policy.timeout !== Number.POSITIVE_INFINITY;
-  return ((keep ? Flag.keep : 0) | (timed ? Flag.timed : 0) | (concurrency << CONCURRENCY_SHIFT)) >>> 0;
-}
+import { type Consequence, consequence, flagsOf, type Policy } from './policy.js';
 
 /** One call of a function: a job of one task. */
 export class CallJob implements Job {
@@ -109,7 +99,7 @@ export class CallJob implements Job {
         this.#core.release(this.slot);
         break;
       case Record.report:
-        reported(this.#core, this, this.#index, d, e);
+        readReport(this.#core, this, this.#index, d, e);
         break;
     }
   }
@@ -371,34 +361,5 @@ export class CallJob implements Job {
       offAbort(this.policy.signal, this.#onAbort);
     }
     this.#core.finished(1);
-  }
-}
-
-/** The encoded result in a slot, or in its block. */
-function readResult(core: Core, slot: number): unknown {
-  const at = slot * SLOT_WORDS;
-  const block = memory.u32[at + Slot.resultBlock];
-  const bytes = memory.u32[at + Slot.resultBytes];
-  const from = block === 0 ? slot * SLOT_BYTES + PAYLOAD_START : payloadOf(block);
-  memory.ensure(from + bytes);
-  return core.decoder.decodeOne(memory, from, from + bytes);
-}
-
-/** A task reported a value: decodes it, frees its block, and tells the caller. A callback that throws ends the call. */
-export function reported(
-  core: Core,
-  job: Pick<Job, 'policy' | 'refuse'>,
-  index: number,
-  block: number,
-  bytes: number,
-): void {
-  const from = payloadOf(block);
-  memory.ensure(from + bytes);
-  try {
-    job.policy?.onReport?.(core.decoder.decodeOne(memory, from, from + bytes), index);
-  } catch (error) {
-    job.refuse(error);
-  } finally {
-    native.free(block);
   }
 }

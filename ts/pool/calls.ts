@@ -4,11 +4,11 @@ import { type ResolvedPoolOptions, taskOptions } from '../internal/options.js';
 import { Collector } from './collect.js';
 import { detach, mustBeBuffer } from './detach.js';
 import type { Engine, Running } from './engine.js';
-import { argumentsOf, Imap, type ImapIterator, type Source } from './imap.js';
+import { Imap, type ImapIterator } from './imap.js';
 import type { AsyncTaskOptions, TaskOptions } from './options.js';
 import { observe } from './progress.js';
 import type { Items } from './range-input.js';
-import { listOf, mustBeSource } from './sources.js';
+import { argumentsOf, listOf, mustBeSource, type Source } from './sources.js';
 
 export type Resolve = (value: unknown) => void;
 export type Reject = (error: unknown) => void;

@@ -13,7 +13,7 @@ import { Agenda } from './agenda.js';
 import { Attachments, type ToWorker } from './attachments.js';
 import { Backlog } from './backlog.js';
 import { poll, waitFor } from './blocking.js';
-import { CallJob, flagsOf } from './call-job.js';
+import { CallJob } from './call-job.js';
 import { Dispatch } from './dispatch.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
 import { FunctionTable } from './function-table.js';
@@ -23,7 +23,7 @@ import { decodeError, type PreparedInitializer, prepareInitializer } from './ini
 import type { Job } from './job.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
-import { defaultPolicy, type Policy, policyOf } from './policy.js';
+import { defaultPolicy, flagsOf, type Policy, policyOf } from './policy.js';
 import type { Items } from './range-input.js';
 import { RangeJob, type RangeSink } from './range-job.js';
 import { Readiness } from './readiness.js';
@@ -34,7 +34,8 @@ import type { PoolStats, WorkerInfo } from './stats.js';
 import { Stopper } from './stopper.js';
 import { infoOf, Tally } from './tally.js';
 import { TimeLimits } from './time-limits.js';
-import { type Ending, type WorkerHandle, Workers, type WorkersHost } from './workers.js';
+import type { Ending, WorkerHandle } from './worker-handle.js';
+import { Workers, type WorkersHost } from './workers.js';
 
 /** How long an idle worker looks for work before it returns to its event loop, in microseconds. */
 const SPIN_US = 50;

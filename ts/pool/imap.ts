@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { expected } from '../internal/describe.js';
 import { TimeoutError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { tidy } from '../internal/numbers.js';
@@ -8,9 +7,7 @@ import { offAbort, onAbort } from '../internal/signals.js';
 import { detachListed } from './detach.js';
 import type { Engine, Running } from './engine.js';
 import type { TaskOptions } from './options.js';
-
-/** Where items come from. */
-export type Source<T> = Iterable<T> | AsyncIterable<T>;
+import { argumentsOf, type Source } from './sources.js';
 
 /**
  * The results of `imap` and its siblings, as an async iterator.
@@ -390,14 +387,4 @@ export class Imap implements ImapIterator<unknown> {
     offAbort(this.#plan.options.signal, this.#onAbort);
     this.#release();
   }
-}
-
-/** The arguments that an item of a `starmap` stands for. */
-export function argumentsOf(item: unknown, index: number): readonly unknown[] {
-  if (Array.isArray(item)) return item;
-  const iterable = item as Iterable<unknown> | null | undefined;
-  if (typeof iterable === 'object' && iterable !== null && typeof iterable[Symbol.iterator] === 'function') {
-    return [...iterable];
-  }
-  throw new TypeError(expected(`items[${index}]`, 'a list of arguments', item));
 }

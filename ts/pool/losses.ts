@@ -1,6 +1,6 @@
 import { WorkerLostError } from '../internal/errors.js';
 import type { Core } from './core.js';
-import { describeEnding, type Ending } from './workers.js';
+import { describeEnding, type Ending } from './worker-handle.js';
 
 /**
  * The error of a task whose worker died: given to `mourn` as soon as it is known why. While the owner blocks, no event

@@ -1,3 +1,4 @@
+import { CONCURRENCY_SHIFT, Flag, MAX_CONCURRENCY } from '../internal/layout.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import type { TaskOptions } from './options.js';
 
@@ -42,6 +43,17 @@ function merged(pool: ResolvedPoolOptions, own: TaskOptions): Policy {
     signal: own.signal,
     onReport: own.onReport,
   };
+}
+
+/** What a policy asks of workers: flags of a slot. */
+export function flagsOf(
+  core: { readonly options: ResolvedPoolOptions; readonly lanes: number },
+  policy: Policy | undefined,
+): number {
+  const concurrency = Math.min(policy?.concurrency ?? core.options.concurrency, MAX_CONCURRENCY, core.lanes);
+  const keep = (policy !== undefined && policy.retries > 0) || concurrency > 1;
+  const timed = policy !== undefined && policy.timeout !== Number.POSITIVE_INFINITY;
+  return ((keep ? Flag.keep : 0) | (timed ? Flag.timed : 0) | (concurrency << CONCURRENCY_SHIFT)) >>> 0;
 }
 
 /** What a timer can wait, in milliseconds: 24 days. */

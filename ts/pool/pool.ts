@@ -6,12 +6,13 @@ import { type AsyncResult, limited } from './async-result.js';
 import { Calls } from './calls.js';
 import { Core } from './core.js';
 import type { Engine, EngineEvents } from './engine.js';
-import type { ImapIterator, Source } from './imap.js';
+import type { ImapIterator } from './imap.js';
 import { InlineEngine } from './inline.js';
 import { later, promised } from './later.js';
 import { mustNotBeLoading, withinBudget } from './nested.js';
 import type { AsyncTaskOptions, PoolOptions, TaskOptions, WaitOptions } from './options.js';
 import { outside } from './outside.js';
+import type { Source } from './sources.js';
 import type { PoolStats, WorkerInfo } from './stats.js';
 import type { Arguments, BigIntArray, CallArguments, NumberArray, Outcome, Settled } from './types.js';
 

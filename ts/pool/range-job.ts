@@ -5,11 +5,11 @@ import { memory, noMemory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { tidy } from '../internal/numbers.js';
 import { offAbort, onAbort } from '../internal/signals.js';
-import { flagsOf, reported } from './call-job.js';
 import type { Core } from './core.js';
+import { readReport } from './from-worker.js';
 import type { Waiting } from './job.js';
 import { whenLost } from './losses.js';
-import { consequence, type Policy } from './policy.js';
+import { consequence, flagsOf, type Policy } from './policy.js';
 import { encodeItems, freeInput, type Items, type RangeInput } from './range-input.js';
 import { RangeSlot, type Share } from './range-slot.js';
 
@@ -214,7 +214,7 @@ export class RangeJob {
 
   report(index: number, block: number, bytes: number): void {
     if (this.#ended) native.free(block);
-    else reported(this.core, this, this.first + index, block, bytes);
+    else readReport(this.core, this, this.first + index, block, bytes);
   }
 
   /** A slot of this range was given back. */

@@ -2,7 +2,7 @@ import { Lane, SLOT_WORDS, Slot } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { Core } from './core.js';
-import type { WorkerHandle } from './workers.js';
+import type { WorkerHandle } from './worker-handle.js';
 
 /** A worker whose event loop has not turned for so long, in milliseconds, is blocked. */
 const BLOCKED_MS = 50;

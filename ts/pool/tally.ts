@@ -3,7 +3,7 @@ import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { Core } from './core.js';
 import { Counts, type PoolStats, type WorkerInfo, type WorkerStats } from './stats.js';
-import type { WorkerHandle } from './workers.js';
+import type { WorkerHandle } from './worker-handle.js';
 
 /** What the workers of a pool counted, those that are gone too. */
 export class Tally {

@@ -1,153 +1,14 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { receiveMessageOnPort } from 'node:worker_threads';
 import { BrokenPoolError, SerializationError } from '../internal/errors.js';
-import { CONTROL_WORDS, Control, controlBytes, LANE_WORDS, Lane, payloadOf } from '../internal/layout.js';
+import { Control } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
-import { native, nativePath } from '../internal/native.js';
+import { native } from '../internal/native.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import type { Agenda } from './agenda.js';
 import { type ToWorker, unpack } from './attachments.js';
 import { inbox } from './inbox.js';
-
-/** What a worker tells its pool's owner through its port. */
-export type FromWorker =
-  | { readonly ready: { readonly initMs: number } }
-  | { readonly initializerFailed: Uint8Array }
-  /** It ends with an error that nobody caught. */
-  | { readonly threw: Uint8Array }
-  | { readonly parcel: MessagePort }
-  | { readonly want: number };
-
-/** What a worker is started with. */
-export interface WorkerSetup {
-  readonly addon: string;
-  readonly pool: number;
-  readonly seat: number;
-  readonly control: number;
-  readonly concurrency: number;
-  readonly port: MessagePort;
-  /** The initializer's function number, and the block with its arguments. */
-  readonly initializer: { readonly fn: number; readonly block: number; readonly bytes: number } | undefined;
-}
-
-/** How a worker ended. */
-export interface Ending {
-  readonly exitCode: number | null;
-  /** Why, in words. */
-  readonly reason: string;
-  /** What it threw outside any task. */
-  readonly error: unknown;
-}
-
-/** One worker of a pool, from its start until its thread has ended. */
-export class WorkerHandle {
-  readonly seat: number;
-  readonly thread: Worker;
-  readonly port: MessagePort;
-  readonly control: number;
-  readonly startedAt: number = performance.now();
-  /** A thread that has ended has no number any more. */
-  readonly threadId: number;
-  /** Why it is meant to end, once it is. */
-  farewell: 'dismissed' | 'killed' | undefined;
-  /** Its tasks have been accounted for; it takes no more. */
-  gone = false;
-  ready = false;
-  bootMs = 0;
-  initMs = 0;
-  ending: Ending | undefined;
-  /** It died while it ran tasks. */
-  hadTasks = false;
-  /** What waits for the reason of its end. */
-  readonly mourners: Array<(ending: Ending) => void> = [];
-  readonly exited: Promise<number>;
-  readonly #block: number;
-  #error: unknown;
-  #failed = false;
-  /** What it attached to results. */
-  readonly received = new Map<number, unknown>();
-
-  constructor(thread: Worker, port: MessagePort, seat: number, block: number) {
-    this.thread = thread;
-    this.threadId = thread.threadId;
-    this.port = port;
-    this.seat = seat;
-    this.#block = block;
-    this.control = payloadOf(block);
-    thread.unref();
-    thread.on('error', (error) => this.threw(error));
-    this.exited = new Promise((resolve) => thread.once('exit', resolve));
-  }
-
-  /** It ends with an error. Who is told first has the error nearest to what was thrown. */
-  threw(error: unknown): void {
-    if (this.#failed) return;
-    this.#error = error;
-    this.#failed = true;
-  }
-
-  /** The word of the control block. */
-  word(at: number): number {
-    return memory.u32[this.control / 4 + at];
-  }
-
-  /** Counts the turns of its event loop that manycore asked for. */
-  get beat(): number {
-    return this.word(Control.beat);
-  }
-
-  /** Index of a lane's first word. */
-  lane(lane: number): number {
-    return this.control / 4 + CONTROL_WORDS + lane * LANE_WORDS;
-  }
-
-  /** Whether it can be given a task now. */
-  get takesTasks(): boolean {
-    return this.ready && !this.gone && this.farewell === undefined;
-  }
-
-  /** The lanes that have a task, as indices of their first words. */
-  *busyLanes(): Iterable<number> {
-    if (this.gone) return;
-    for (let lane = 0, used = this.word(Control.lanes); lane < used; lane++) {
-      const at = this.lane(lane);
-      if (memory.u32[at + Lane.slot] !== 0) yield at;
-    }
-  }
-
-  /** How it ended, as far as it can be known now. */
-  describeEnd(exitCode: number | null): Ending {
-    if (this.farewell === 'killed') return { exitCode, reason: 'terminated by the pool', error: undefined };
-    const error = this.#error;
-    if (this.#failed) {
-      const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-      return { exitCode, reason: oom ? 'out of memory' : 'uncaught error', error };
-    }
-    if (exitCode === null) {
-      // Every other end that comes from within leads past the worker's own hook.
-      if (this.word(Control.exited) === 0) return { exitCode: 1, reason: 'out of memory', error: undefined };
-      exitCode = memory.i32[this.control / 4 + Control.exitCode];
-    }
-    return { exitCode, reason: `process.exit(${exitCode})`, error: undefined };
-  }
-
-  /** Whether its thread has ended without ever sitting down. */
-  get neverSat(): boolean {
-    // Node says whether there is a port on the other side: all that can be known while no events arrive.
-    const heard = this.port.postMessage({ drop: 0 } satisfies ToWorker) as unknown;
-    return heard !== true && this.word(Control.seated) === 0;
-  }
-
-  /** Whether it threw something outside any task. */
-  get failed(): boolean {
-    return this.#failed;
-  }
-
-  /** Frees what it had in the region. Its thread has ended. */
-  dispose(): void {
-    native.free(this.#block);
-    this.port.close();
-  }
-}
+import { describeEnding, type Ending, messageOf, type WorkerHandle } from './worker-handle.js';
+import { type FromWorker, startWorker, type WorkerSetup } from './worker-start.js';
 
 /** What the set of workers asks of its pool. */
 export interface WorkersHost {
@@ -179,7 +40,6 @@ export interface WorkersHost {
 
 /** After so many milliseconds a worker is tried again that found no memory. */
 const RETRY_MS = 100;
-const WORKER_URL = new URL('../worker.cjs', import.meta.url);
 
 /** The workers of one pool: started on demand, replaced when they die, dismissed when they idle. */
 export class Workers {
@@ -342,42 +202,13 @@ export class Workers {
   }
 
   #start(seat: number): void {
-    const { options, id, lanes } = this.#host;
-    const block = memory.alloc(controlBytes(lanes));
-    memory.u32.fill(0, payloadOf(block) / 4, (payloadOf(block) + controlBytes(lanes)) / 4);
-    memory.u32[payloadOf(block) / 4 + Control.values] = this.#values ? 1 : 0;
-    const { port1, port2 } = new MessageChannel();
-    const setup: WorkerSetup = {
-      addon: nativePath,
-      pool: id,
-      seat,
-      control: payloadOf(block),
-      concurrency: options.concurrency,
-      port: port2,
-      initializer: this.#host.initializer(),
-    };
-    let thread: Worker;
-    try {
-      thread = new Worker(WORKER_URL, {
-        workerData: setup,
-        transferList: [port2],
-        ...(printsBefore(options) ? {} : { stdout: true, stderr: true }),
-        name: `${options.name ?? 'manycore'}-${seat + 1}`,
-        ...(options.env === undefined ? {} : { env: options.env as NodeJS.Dict<string> }),
-        ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
-        ...(options.argv === undefined ? {} : { argv: [...options.argv] }),
-        ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
-      });
-    } catch (error) {
-      native.free(block);
-      port1.close();
-      throw error;
-    }
-    const worker = new WorkerHandle(thread, port1, seat, block);
+    const { options, id: pool, lanes } = this.#host;
+    const place = { pool, seat, initializer: this.#host.initializer(), lanes, values: this.#values };
+    const worker = startWorker(place, options);
     this.#seats[seat] = worker;
-    for (const message of this.#host.greetings()) port1.postMessage(message);
-    port1.on('message', (message: FromWorker) => this.#message(worker, message));
-    port1.unref();
+    for (const message of this.#host.greetings()) worker.port.postMessage(message);
+    worker.port.on('message', (message: FromWorker) => this.#message(worker, message));
+    worker.port.unref();
     void worker.exited.then((exitCode) => this.#exit(worker, exitCode));
   }
 
@@ -438,22 +269,4 @@ export class Workers {
     const message = `More than ${count} workers died within ${within} ms; the last one: ${describeEnding(last)}`;
     this.#host.broke(new BrokenPoolError(message, last.error === undefined ? undefined : { cause: last.error }));
   }
-}
-
-/**
- * Whether something may print in a worker before its program runs, which writes to the file descriptors itself. Only then
- * the pipes to the owner's `process.stdout` and `process.stderr` are needed; to make these takes longer than a worker.
- */
-function printsBefore({ execArgv, env }: ResolvedPoolOptions): boolean {
-  const given = typeof env === 'object' ? env.NODE_OPTIONS : undefined;
-  return (execArgv ?? process.execArgv).length > 0 || Boolean(given) || Boolean(process.env.NODE_OPTIONS);
-}
-
-/** An ending in words. */
-export function describeEnding(ending: Ending): string {
-  return ending.error === undefined ? ending.reason : `${ending.reason}: ${messageOf(ending.error)}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,7 +6,7 @@ import { memory } from '../internal/memory.js';
 import { native, useNative } from '../internal/native.js';
 import { announceWorker, attach } from '../internal/runtime.js';
 import type { ToWorker } from '../pool/attachments.js';
-import type { FromWorker, WorkerSetup } from '../pool/workers.js';
+import type { FromWorker, WorkerSetup } from '../pool/worker-start.js';
 import { watchEnd } from './ending.js';
 import { WorkerAttachments } from './hooks.js';
 import { Inputs } from './inputs.js';

@@ -1,0 +1,135 @@
+import type { MessagePort, Worker } from 'node:worker_threads';
+import { CONTROL_WORDS, Control, LANE_WORDS, Lane, payloadOf } from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { native } from '../internal/native.js';
+import type { ToWorker } from './attachments.js';
+
+/** How a worker ended. */
+export interface Ending {
+  readonly exitCode: number | null;
+  /** Why, in words. */
+  readonly reason: string;
+  /** What it threw outside any task. */
+  readonly error: unknown;
+}
+
+/** One worker of a pool, from its start until its thread has ended. */
+export class WorkerHandle {
+  readonly seat: number;
+  readonly thread: Worker;
+  readonly port: MessagePort;
+  readonly control: number;
+  readonly startedAt: number = performance.now();
+  /** A thread that has ended has no number any more. */
+  readonly threadId: number;
+  /** Why it is meant to end, once it is. */
+  farewell: 'dismissed' | 'killed' | undefined;
+  /** Its tasks have been accounted for; it takes no more. */
+  gone = false;
+  ready = false;
+  bootMs = 0;
+  initMs = 0;
+  ending: Ending | undefined;
+  /** It died while it ran tasks. */
+  hadTasks = false;
+  /** What waits for the reason of its end. */
+  readonly mourners: Array<(ending: Ending) => void> = [];
+  readonly exited: Promise<number>;
+  readonly #block: number;
+  #error: unknown;
+  #failed = false;
+  /** What it attached to results. */
+  readonly received = new Map<number, unknown>();
+
+  constructor(thread: Worker, port: MessagePort, seat: number, block: number) {
+    this.thread = thread;
+    this.threadId = thread.threadId;
+    this.port = port;
+    this.seat = seat;
+    this.#block = block;
+    this.control = payloadOf(block);
+    thread.unref();
+    thread.on('error', (error) => this.threw(error));
+    this.exited = new Promise((resolve) => thread.once('exit', resolve));
+  }
+
+  /** It ends with an error. Who is told first has the error nearest to what was thrown. */
+  threw(error: unknown): void {
+    if (this.#failed) return;
+    this.#error = error;
+    this.#failed = true;
+  }
+
+  /** The word of the control block. */
+  word(at: number): number {
+    return memory.u32[this.control / 4 + at];
+  }
+
+  /** Counts the turns of its event loop that manycore asked for. */
+  get beat(): number {
+    return this.word(Control.beat);
+  }
+
+  /** Index of a lane's first word. */
+  lane(lane: number): number {
+    return this.control / 4 + CONTROL_WORDS + lane * LANE_WORDS;
+  }
+
+  /** Whether it can be given a task now. */
+  get takesTasks(): boolean {
+    return this.ready && !this.gone && this.farewell === undefined;
+  }
+
+  /** The lanes that have a task, as indices of their first words. */
+  *busyLanes(): Iterable<number> {
+    if (this.gone) return;
+    for (let lane = 0, used = this.word(Control.lanes); lane < used; lane++) {
+      const at = this.lane(lane);
+      if (memory.u32[at + Lane.slot] !== 0) yield at;
+    }
+  }
+
+  /** How it ended, as far as it can be known now. */
+  describeEnd(exitCode: number | null): Ending {
+    if (this.farewell === 'killed') return { exitCode, reason: 'terminated by the pool', error: undefined };
+    const error = this.#error;
+    if (this.#failed) {
+      const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+      return { exitCode, reason: oom ? 'out of memory' : 'uncaught error', error };
+    }
+    if (exitCode === null) {
+      // Every other end that comes from within leads past the worker's own hook.
+      if (this.word(Control.exited) === 0) return { exitCode: 1, reason: 'out of memory', error: undefined };
+      exitCode = memory.i32[this.control / 4 + Control.exitCode];
+    }
+    return { exitCode, reason: `process.exit(${exitCode})`, error: undefined };
+  }
+
+  /** Whether its thread has ended without ever sitting down. */
+  get neverSat(): boolean {
+    // Node says whether there is a port on the other side: all that can be known while no events arrive.
+    const heard = this.port.postMessage({ drop: 0 } satisfies ToWorker) as unknown;
+    return heard !== true && this.word(Control.seated) === 0;
+  }
+
+  /** Whether it threw something outside any task. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /** Frees what it had in the region. Its thread has ended. */
+  dispose(): void {
+    native.free(this.#block);
+    this.port.close();
+  }
+}
+
+/** An ending in words. */
+export function describeEnding(ending: Ending): string {
+  return ending.error === undefined ? ending.reason : `${ending.reason}: ${messageOf(ending.error)}`;
+}
+
+/** What an error says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

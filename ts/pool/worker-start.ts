@@ -1,0 +1,78 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { Control, controlBytes, payloadOf } from '../internal/layout.js';
+import { memory } from '../internal/memory.js';
+import { native, nativePath } from '../internal/native.js';
+import type { ResolvedPoolOptions } from '../internal/options.js';
+import { WorkerHandle } from './worker-handle.js';
+
+/** What a worker tells its pool's owner through its port. */
+export type FromWorker =
+  | { readonly ready: { readonly initMs: number } }
+  | { readonly initializerFailed: Uint8Array }
+  /** It ends with an error that nobody caught. */
+  | { readonly threw: Uint8Array }
+  | { readonly parcel: MessagePort }
+  | { readonly want: number };
+
+/** What a worker is started with. */
+export interface WorkerSetup {
+  readonly addon: string;
+  readonly pool: number;
+  readonly seat: number;
+  readonly control: number;
+  readonly concurrency: number;
+  readonly port: MessagePort;
+  /** The initializer's function number, and the block with its arguments. */
+  readonly initializer: { readonly fn: number; readonly block: number; readonly bytes: number } | undefined;
+}
+
+/** What a pool knows of a worker before its thread is there. */
+export interface Place extends Pick<WorkerSetup, 'pool' | 'seat' | 'initializer'> {
+  /** Tasks that it can have in flight. */
+  readonly lanes: number;
+  /** Values come that are no numbers. */
+  readonly values: boolean;
+}
+
+const WORKER_URL = new URL('../worker.cjs', import.meta.url);
+
+/**
+ * Starts a worker: its control block, its port, and its thread.
+ * @throws SerializationError if there is no memory for its control block; what `new Worker` throws
+ */
+export function startWorker(place: Place, options: ResolvedPoolOptions): WorkerHandle {
+  const { pool, seat, initializer, lanes, values } = place;
+  const block = memory.alloc(controlBytes(lanes));
+  const control = payloadOf(block);
+  memory.u32.fill(0, control / 4, (control + controlBytes(lanes)) / 4);
+  memory.u32[control / 4 + Control.values] = values ? 1 : 0;
+  const { port1, port2 } = new MessageChannel();
+  const { concurrency } = options;
+  const setup: WorkerSetup = { addon: nativePath, pool, seat, control, concurrency, port: port2, initializer };
+  try {
+    const thread = new Worker(WORKER_URL, {
+      workerData: setup,
+      transferList: [port2],
+      ...(printsBefore(options) ? {} : { stdout: true, stderr: true }),
+      name: `${options.name ?? 'manycore'}-${seat + 1}`,
+      ...(options.env === undefined ? {} : { env: options.env as NodeJS.Dict<string> }),
+      ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+      ...(options.argv === undefined ? {} : { argv: [...options.argv] }),
+      ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
+    });
+    return new WorkerHandle(thread, port1, seat, block);
+  } catch (error) {
+    native.free(block);
+    port1.close();
+    throw error;
+  }
+}
+
+/**
+ * Whether something may print in a worker before its program runs, which writes to the file descriptors itself. Only then
+ * the pipes to the owner's `process.stdout` and `process.stderr` are needed; to make these takes longer than a worker.
+ */
+function printsBefore({ execArgv, env }: ResolvedPoolOptions): boolean {
+  const given = typeof env === 'object' ? env.NODE_OPTIONS : undefined;
+  return (execArgv ?? process.execArgv).length > 0 || Boolean(given) || Boolean(process.env.NODE_OPTIONS);
+}
