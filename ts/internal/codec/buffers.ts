@@ -319,5 +319,23 @@ function makeBuffer(input: Decoder, slot: Slot): ArrayBuffer {
     new Uint8Array(buffer).set(input.u8.subarray(slot.pos, slot.pos + slot.length));
     return buffer;
   }
-  return input.u8.buffer.slice(slot.pos, slot.pos + slot.length) as ArrayBuffer;
+  return copyOf(input.u8, slot.pos, slot.length);
+}
+
+/** Sizes of which the last buffer is kept: smaller ones do not matter, and larger ones are too much to hold for speed. */
+const KEPT_FROM = 64 * 1024;
+const KEPT_UNTIL = 4 * 1024 * 1024;
+/**
+ * The buffer that was made last, kept alive until the next. The collector frees many at once; where none of them stays, the
+ * C library gives their memory back to the system, and the next ones get it anew, page by page, which takes several times as
+ * long as to copy the bytes. One that lies at the end of the heap prevents that.
+ */
+const kept: { last: Buffer | null } = { last: null };
+
+function copyOf(source: Buffer, from: number, length: number): ArrayBuffer {
+  // All of it is written: it need not be cleared first.
+  const copy = Buffer.allocUnsafeSlow(length);
+  copy.set(source.subarray(from, from + length));
+  if (length >= KEPT_FROM && length <= KEPT_UNTIL) kept.last = copy;
+  return copy.buffer as ArrayBuffer;
 }
