@@ -11,14 +11,18 @@
 //! | 16–19 | 1: tasks of its event loop wait for primitives | its own thread |
 //! | 20–23 | 1: its event loop was called and has not looked yet | who rings, 0 → 1; its own thread, 1 → 0 |
 //! | 24–27 | generation: how many contexts sat here before | [`Contexts`], as the next one attaches |
+//! | 28–31 | index of the process that it is in, see [`crate::processes`] | the same |
 //! | 32–63 | what it has under way in a ring: [`Intent`] | its own thread, or who sweeps it up |
 //!
 //! A context's number is generation << 10 | slot, and generations begin at 1: so a number leads to its entry, is never
 //! used again, and what finds another number there knows that the context is dead.
 
+use crate::bell::Bell;
 use crate::blocks::{BlockError, Blocks};
 use crate::context::{Context, Wake};
 use crate::primitives::{Parties, SLOTS, slot_of};
+use crate::processes::Entry;
+use crate::region::header;
 use crate::ring::{INTENT_WORDS, Intent};
 use crate::sync::shared::{AtomicU32, AtomicU64, Ordering};
 use std::collections::VecDeque;
@@ -39,6 +43,7 @@ mod field {
     pub const LISTENING: usize = 16;
     pub const RUNG: usize = 20;
     pub const GENERATION: usize = 24;
+    pub const PROCESS: usize = 28;
     pub const INTENT: usize = 32;
 }
 
@@ -54,6 +59,9 @@ pub enum AttachError {
     /// Every entry is taken.
     #[error("{SLOTS} isolates are attached already, the most there can be")]
     Full,
+    /// The first process does not know this one.
+    #[error("the process that has reserved the shared memory does not know this one")]
+    Unknown,
     /// There is no memory for the table.
     #[error(transparent)]
     NoMemory(#[from] BlockError),
@@ -70,28 +78,23 @@ impl<B: Deref<Target = Blocks>> Seat<B> {
         self.blocks.region().word(self.at + field).expect("the table is committed")
     }
 
+    fn bell_words(&self) -> Bell<'_, AtomicU32> {
+        Bell { count: self.word(field::BELL), sleeper: self.word(field::BLOCKED) }
+    }
+
     /// How often it was rung.
     pub fn bell(&self) -> u32 {
-        self.word(field::BELL).load(Ordering::SeqCst)
+        self.bell_words().heard()
     }
 
     /// Wakes whoever sleeps on the bell.
     pub fn ring(&self) {
-        let bell = self.word(field::BELL);
-        // SYNC POINT: the bell changes, then look for a sleeper. Pairs with `sleep`.
-        bell.fetch_add(1, Ordering::SeqCst);
-        if self.word(field::BLOCKED).load(Ordering::SeqCst) != 0 {
-            manycore_os::futex::wake(bell, 1);
-        }
+        self.bell_words().ring();
     }
 
     /// Sleeps while the bell is `key`, `timeout` at most.
     pub fn sleep(&self, key: u32, timeout: Duration) {
-        let blocked = self.word(field::BLOCKED);
-        // SYNC POINT: blocked, then the system looks at the bell. Pairs with `ring`.
-        blocked.store(1, Ordering::SeqCst);
-        manycore_os::futex::wait(self.word(field::BELL), key, timeout);
-        blocked.store(0, Ordering::SeqCst);
+        self.bell_words().sleep(key, timeout);
     }
 
     pub fn listen(&self, on: bool) {
@@ -112,7 +115,9 @@ impl<B: Deref<Target = Blocks>> Seat<B> {
 pub struct Contexts {
     blocks: Arc<Blocks>,
     table: usize,
-    /// Free slots; the one that was freed first is used first.
+    /// Index of this process.
+    process: usize,
+    /// Free slots; the one that was freed first is used first. In the process that made the table.
     free: Mutex<VecDeque<usize>>,
     here: Box<[Mutex<Option<Arc<Context>>>]>,
 }
@@ -121,16 +126,36 @@ impl Contexts {
     /// An empty table in a block of its own.
     pub fn new(blocks: Arc<Blocks>) -> Result<Self, AttachError> {
         let table = Blocks::payload(blocks.alloc(OBJECTS, SLOTS * ENTRY)?);
-        let here = (0..SLOTS).map(|_| Mutex::default()).collect();
-        let contexts = Self { blocks, table, free: Mutex::new((0..SLOTS).collect()), here };
+        let contexts = Self::over(blocks, table, 0);
         for slot in 0..SLOTS {
             (0..ENTRY).step_by(4).for_each(|at| contexts.seat(slot).word(at).store(0, Ordering::Relaxed));
+        }
+        lock(&contexts.free).extend(0..SLOTS);
+        if let Some(place) = contexts.blocks.region().word(header::CONTEXTS) {
+            // SYNC POINT: the table is there. Payloads begin 16 bytes behind a multiple of 64.
+            place.store(table as u32, Ordering::Release);
         }
         Ok(contexts)
     }
 
-    /// Attaches an isolate or thread, which `waker` wakes.
+    /// The table that another process has made, seen from the process of that index.
+    pub fn attached(blocks: Arc<Blocks>, process: usize) -> Self {
+        let table = blocks.region().word(header::CONTEXTS).map_or(0, |place| place.load(Ordering::Acquire));
+        Self::over(blocks, table as usize, process)
+    }
+
+    fn over(blocks: Arc<Blocks>, table: usize, process: usize) -> Self {
+        let here = (0..SLOTS).map(|_| Mutex::default()).collect();
+        Self { blocks, table, process, free: Mutex::default(), here }
+    }
+
+    /// Attaches an isolate or thread of the process that made the table; `waker` wakes it.
     pub fn attach(&self, waker: Box<dyn Wake>) -> Result<Arc<Context>, AttachError> {
+        self.enter(self.process).map(|id| self.settle(id, waker))
+    }
+
+    /// An entry for a context of the process of that index: its number. In the process that made the table.
+    pub fn enter(&self, process: usize) -> Result<u32, AttachError> {
         let slot = lock(&self.free).pop_front().ok_or(AttachError::Full)?;
         let seat = self.seat(slot);
         let generation = seat.word(field::GENERATION).fetch_add(1, Ordering::Relaxed) + 1;
@@ -138,30 +163,75 @@ impl Contexts {
         for field in [field::BLOCKED, field::LISTENING, field::RUNG] {
             seat.word(field).store(0, Ordering::Relaxed);
         }
+        seat.word(field::PROCESS).store(process as u32, Ordering::Relaxed);
         seat.word(field::NUMBER).store(id, Ordering::Relaxed);
         // SYNC POINT: the entry is whole. Pairs with `alive`.
         seat.word(field::STATE).store(state::ALIVE, Ordering::SeqCst);
-        let context = Arc::new(Context::new(id, Seat { blocks: self.blocks.clone(), at: seat.at }, waker));
-        *lock(&self.here[slot]) = Some(context.clone());
-        Ok(context)
+        Ok(id)
+    }
+
+    /// The context of this number is of this process, and woken by `waker`.
+    pub fn settle(&self, id: u32, waker: Box<dyn Wake>) -> Arc<Context> {
+        let context = self.stand_in(id, waker);
+        *lock(&self.here[slot_of(id)]) = Some(context.clone());
+        context
+    }
+
+    /// The context of this number, which is of another process, for a pool of this one whose worker it is.
+    pub fn stand_in(&self, id: u32, waker: Box<dyn Wake>) -> Arc<Context> {
+        let seat = Seat { blocks: self.blocks.clone(), at: self.table + slot_of(id) * ENTRY };
+        Arc::new(Context::new(id, seat, waker))
     }
 
     /// The context has died: nobody takes it for alive from here on, and nothing wakes it. [`Self::forget`] must follow,
     /// when what it left behind has been dealt with.
     pub fn died(&self, id: u32) {
-        let slot = slot_of(id);
-        let context = lock(&self.here[slot]).take_if(|context| context.id() == id);
-        let Some(context) = context else { return };
-        self.seat(slot).word(field::STATE).store(state::DEAD, Ordering::SeqCst);
-        context.detach();
+        let (slot, seat) = (slot_of(id), self.seat(slot_of(id)));
+        let here = lock(&self.here[slot]).take_if(|context| context.id() == id);
+        if seat.word(field::NUMBER).load(Ordering::SeqCst) == id {
+            seat.word(field::STATE).store(state::DEAD, Ordering::SeqCst);
+        }
+        if let Some(context) = here {
+            context.detach();
+        }
     }
 
-    /// Frees the entry of a context that has died.
+    /// Frees the entry of a context that has died. In the process that made the table.
     pub fn forget(&self, id: u32) {
         let seat = self.seat(slot_of(id));
         if seat.word(field::NUMBER).compare_exchange(id, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             seat.word(field::STATE).store(state::FREE, Ordering::SeqCst);
             lock(&self.free).push_back(slot_of(id));
+        }
+    }
+
+    /// Numbers of the contexts in the process of that index, the dead ones too that were not forgotten yet.
+    pub fn of(&self, process: usize) -> Vec<u32> {
+        let numbers = (0..SLOTS).filter_map(|slot| {
+            let seat = self.seat(slot);
+            let its = seat.word(field::PROCESS).load(Ordering::SeqCst) as usize == process;
+            Some(seat.word(field::NUMBER).load(Ordering::SeqCst)).filter(|number| its && *number != 0)
+        });
+        numbers.collect()
+    }
+
+    /// Index of the process that the context of this number is in; None: it is not alive.
+    pub fn process_of(&self, id: u32) -> Option<usize> {
+        let process = self.seat(slot_of(id)).word(field::PROCESS).load(Ordering::SeqCst) as usize;
+        self.alive(id).then_some(process)
+    }
+
+    /// Calls the event loops of this process' contexts whose bits are set; they are not any more.
+    pub fn call_loops(&self, called: &[AtomicU64]) {
+        for (index, word) in called.iter().enumerate() {
+            let mut bits = if word.load(Ordering::SeqCst) == 0 { 0 } else { word.swap(0, Ordering::SeqCst) };
+            while bits != 0 {
+                let slot = index * 64 + bits.trailing_zeros() as usize;
+                if let Some(context) = lock(&self.here[slot]).clone() {
+                    context.wake();
+                }
+                bits &= bits - 1;
+            }
         }
     }
 
@@ -175,6 +245,25 @@ impl Contexts {
     pub fn ring_all(&self) {
         for slot in 0..SLOTS {
             self.ring(slot);
+        }
+    }
+
+    /// Rings the context on that slot, and has its event loop called, whether it waits for anything or not.
+    pub fn summon(&self, slot: usize) {
+        let seat = self.seat(slot);
+        seat.ring();
+        self.call(slot, &seat);
+    }
+
+    /// Has the event loop of the context on that slot called, in whatever process it is.
+    fn call(&self, slot: usize, seat: &Seat<&Blocks>) {
+        let process = seat.word(field::PROCESS).load(Ordering::SeqCst) as usize;
+        if process != self.process {
+            if let Some(entry) = Entry::at(self.blocks.region(), process) {
+                entry.call(slot);
+            }
+        } else if let Some(context) = lock(&self.here[slot]).clone() {
+            context.wake();
         }
     }
 
@@ -201,10 +290,8 @@ impl Parties for Contexts {
             return false;
         }
         seat.ring();
-        if seat.calls()
-            && let Some(context) = lock(&self.here[slot]).clone()
-        {
-            context.wake();
+        if seat.calls() {
+            self.call(slot, &seat);
         }
         true
     }

@@ -35,6 +35,11 @@ impl Keeper {
         Ok(Self { blocks, contexts, me })
     }
 
+    /// The number of the context that it acts as.
+    pub fn id(&self) -> u32 {
+        self.me.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).id()
+    }
+
     /// Nobody can reach the object any more: frees the blocks that it owns beside its own.
     pub fn end(&self, object: u32) {
         let word = |at| self.blocks.region().word(Blocks::payload(object) + at);
@@ -149,6 +154,7 @@ fn patiently(step: impl Fn() -> Result<(), Fault>) {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::objects::SharedObjects;
     use crate::objects::Plan;
     use crate::ring::{Put, STATE_BYTES};
 

@@ -7,7 +7,8 @@
 //! A context that lets go while its cell is not zero (it has permits, or messages that are not done) is remembered, and
 //! has the same cell should it come back: what it has goes back at its death. That keeps no object alive.
 //!
-//! Who holds what is this process' own affair and lives outside the region.
+//! Who holds what is known to the process that has reserved the region, and lives outside of it: a process that was
+//! killed half-way through something leaves no counts that are wrong.
 
 use crate::blocks::{BlockError, Blocks};
 use crate::contexts::OBJECTS;
@@ -101,6 +102,30 @@ struct Tables {
     cells: HashMap<u32, Cells>,
 }
 
+/// The shared objects, as a process sees them that made them or has attached to them.
+pub trait SharedObjects: Send + Sync {
+    /// Makes an object that `context` holds. All behind its first words is zero.
+    fn create(&self, context: u32, plan: Plan<'_>) -> Result<u32, BlockError>;
+    /// `context` holds the object from here on. False: there is no such object.
+    fn open(&self, context: u32, object: u32) -> bool;
+    /// `context` lets go of the object. False: it did not hold it.
+    fn release(&self, context: u32, object: u32) -> bool;
+    /// Whether `context` alone can reach the object, by itself or through objects that it alone can reach.
+    fn only(&self, context: u32, object: u32) -> bool;
+    /// Where `context` counts what it has of the object: the byte offset of a word of its own, at first zero. None: it
+    /// does not hold it, or there is no memory.
+    fn cell(&self, context: u32, object: u32) -> Option<usize>;
+    /// Has the message in `carrier`, which the caller owns, keep these objects alive. False, and nothing is done: one of
+    /// them does not exist.
+    fn pack(&self, carrier: u32, list: Vec<u32>) -> bool;
+    /// Keeps objects alive until they are unpinned as often. False, and nothing is done: one of them does not exist.
+    fn pin(&self, list: &[u32]) -> bool;
+    /// Takes back pins.
+    fn unpin(&self, list: &[u32]);
+    /// Objects that are alive, for tests and statistics.
+    fn count(&self) -> usize;
+}
+
 /// How an object ends: frees the blocks that it owns beside its own.
 pub type End = Box<dyn Fn(u32) + Send + Sync>;
 
@@ -122,120 +147,6 @@ impl Objects {
             }
         });
         objects
-    }
-
-    /// Makes an object that `context` holds. All behind its first words is zero.
-    pub fn create(&self, context: u32, plan: Plan<'_>) -> Result<u32, BlockError> {
-        let bytes = plan.bytes.max(HEADER_BYTES).next_multiple_of(8);
-        let block = self.blocks.alloc(OBJECTS, bytes)?;
-        let region = self.blocks.region();
-        let at = Blocks::payload(block);
-        region.zero(at, bytes);
-        for (i, word) in [plan.kind].into_iter().chain(plan.constants).enumerate() {
-            if let Some(field) = region.word(at + i * 4) {
-                field.store(word, Ordering::Relaxed);
-            }
-        }
-        let mut tables = self.tables();
-        for need in plan.needs {
-            if let Some(object) = tables.objects.get_mut(need) {
-                object.pins += 1;
-            }
-        }
-        let holders = vec![Holder { context, cell: 0, gone: false }];
-        tables.objects.insert(block, Object { holders, pins: 0, needs: plan.needs.to_vec() });
-        Ok(block)
-    }
-
-    /// `context` holds the object from here on. False: there is no such object.
-    pub fn open(&self, context: u32, object: u32) -> bool {
-        let mut tables = self.tables();
-        let Some(found) = tables.objects.get_mut(&object) else { return false };
-        if let Some(holder) = found.holders.iter_mut().find(|holder| holder.context == context) {
-            holder.gone = false;
-        } else {
-            found.holders.push(Holder { context, cell: 0, gone: false });
-        }
-        true
-    }
-
-    /// `context` lets go of the object. False: it did not hold it.
-    pub fn release(&self, context: u32, object: u32) -> bool {
-        let mut tables = self.tables();
-        let Some(found) = tables.objects.get_mut(&object) else { return false };
-        let its = |holder: &Holder| holder.context == context && !holder.gone;
-        let Some(at) = found.holders.iter().position(its) else { return false };
-        if self.word(found.holders[at].cell) != 0 {
-            found.holders[at].gone = true;
-        } else {
-            let holder = found.holders.swap_remove(at);
-            tables.take_back(&[holder]);
-        }
-        let ended = tables.ended(object);
-        drop(tables);
-        self.finish(ended.into_iter().collect());
-        true
-    }
-
-    /// Whether `context` alone can reach the object, by itself or through objects that it alone can reach.
-    pub fn only(&self, context: u32, object: u32) -> bool {
-        self.tables().only(context, object)
-    }
-
-    /// Where `context` counts what it has of the object: the byte offset of a word of its own, at first zero. None: it
-    /// does not hold it, or there is no memory.
-    pub fn cell(&self, context: u32, object: u32) -> Option<usize> {
-        let mut tables = self.tables();
-        let Tables { objects, cells } = &mut *tables;
-        let holder = objects.get_mut(&object)?.holders.iter_mut().find(|holder| holder.context == context)?;
-        if holder.cell == 0 {
-            let cells = cells.entry(context).or_default();
-            if cells.free.is_empty() {
-                let block = self.blocks.alloc(OBJECTS, CELLS * 4).ok()?;
-                cells.blocks.push(block);
-                cells.free.extend((0..CELLS).map(|i| Blocks::payload(block) + i * 4));
-            }
-            let cell = cells.free.pop()?;
-            self.blocks.region().word(cell)?.store(0, Ordering::Relaxed);
-            holder.cell = cell;
-        }
-        Some(holder.cell)
-    }
-
-    /// Has the message in `carrier`, which the caller owns, keep these objects alive. False, and nothing is done: one of
-    /// them does not exist.
-    pub fn pack(&self, carrier: u32, list: Vec<u32>) -> bool {
-        if !self.pin(&list) {
-            return false;
-        }
-        self.blocks.carry(carrier, list);
-        true
-    }
-
-    /// Keeps objects alive until they are unpinned as often. False, and nothing is done: one of them does not exist.
-    pub fn pin(&self, list: &[u32]) -> bool {
-        let mut tables = self.tables();
-        if !list.iter().all(|object| tables.objects.contains_key(object)) {
-            return false;
-        }
-        for object in list {
-            tables.objects.entry(*object).or_default().pins += 1;
-        }
-        true
-    }
-
-    /// Takes back pins.
-    pub fn unpin(&self, list: &[u32]) {
-        let mut tables = self.tables();
-        let mut ended = Vec::new();
-        for object in list {
-            if let Some(found) = tables.objects.get_mut(object) {
-                found.pins = found.pins.saturating_sub(1);
-                ended.extend(tables.ended(*object));
-            }
-        }
-        drop(tables);
-        self.finish(ended);
     }
 
     /// The objects that a context which has died held, and what it had in them; it keeps holding them, those too that it
@@ -274,11 +185,6 @@ impl Objects {
         self.finish(ended);
     }
 
-    /// Objects that are alive, for tests and statistics.
-    pub fn count(&self) -> usize {
-        self.tables().objects.len()
-    }
-
     /// Frees what nobody can reach any more. No lock is held: what an object contains may let go of others. Those are
     /// freed after it, not within, however deep they lie; and what it needs is there until it has ended.
     fn finish(&self, ended: Vec<Ended>) {
@@ -309,6 +215,116 @@ impl Objects {
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl SharedObjects for Objects {
+    fn create(&self, context: u32, plan: Plan<'_>) -> Result<u32, BlockError> {
+        let bytes = plan.bytes.max(HEADER_BYTES).next_multiple_of(8);
+        let block = self.blocks.alloc(OBJECTS, bytes)?;
+        let region = self.blocks.region();
+        let at = Blocks::payload(block);
+        region.zero(at, bytes);
+        for (i, word) in [plan.kind].into_iter().chain(plan.constants).enumerate() {
+            if let Some(field) = region.word(at + i * 4) {
+                field.store(word, Ordering::Relaxed);
+            }
+        }
+        let mut tables = self.tables();
+        for need in plan.needs {
+            if let Some(object) = tables.objects.get_mut(need) {
+                object.pins += 1;
+            }
+        }
+        let holders = vec![Holder { context, cell: 0, gone: false }];
+        tables.objects.insert(block, Object { holders, pins: 0, needs: plan.needs.to_vec() });
+        Ok(block)
+    }
+
+    fn open(&self, context: u32, object: u32) -> bool {
+        let mut tables = self.tables();
+        let Some(found) = tables.objects.get_mut(&object) else { return false };
+        if let Some(holder) = found.holders.iter_mut().find(|holder| holder.context == context) {
+            holder.gone = false;
+        } else {
+            found.holders.push(Holder { context, cell: 0, gone: false });
+        }
+        true
+    }
+
+    fn release(&self, context: u32, object: u32) -> bool {
+        let mut tables = self.tables();
+        let Some(found) = tables.objects.get_mut(&object) else { return false };
+        let its = |holder: &Holder| holder.context == context && !holder.gone;
+        let Some(at) = found.holders.iter().position(its) else { return false };
+        if self.word(found.holders[at].cell) != 0 {
+            found.holders[at].gone = true;
+        } else {
+            let holder = found.holders.swap_remove(at);
+            tables.take_back(&[holder]);
+        }
+        let ended = tables.ended(object);
+        drop(tables);
+        self.finish(ended.into_iter().collect());
+        true
+    }
+
+    fn only(&self, context: u32, object: u32) -> bool {
+        self.tables().only(context, object)
+    }
+
+    fn cell(&self, context: u32, object: u32) -> Option<usize> {
+        let mut tables = self.tables();
+        let Tables { objects, cells } = &mut *tables;
+        let holder = objects.get_mut(&object)?.holders.iter_mut().find(|holder| holder.context == context)?;
+        if holder.cell == 0 {
+            let cells = cells.entry(context).or_default();
+            if cells.free.is_empty() {
+                let block = self.blocks.alloc(OBJECTS, CELLS * 4).ok()?;
+                cells.blocks.push(block);
+                cells.free.extend((0..CELLS).map(|i| Blocks::payload(block) + i * 4));
+            }
+            let cell = cells.free.pop()?;
+            self.blocks.region().word(cell)?.store(0, Ordering::Relaxed);
+            holder.cell = cell;
+        }
+        Some(holder.cell)
+    }
+
+    fn pack(&self, carrier: u32, list: Vec<u32>) -> bool {
+        if !self.pin(&list) {
+            return false;
+        }
+        self.blocks.carry(carrier, list);
+        true
+    }
+
+    fn pin(&self, list: &[u32]) -> bool {
+        let mut tables = self.tables();
+        if !list.iter().all(|object| tables.objects.contains_key(object)) {
+            return false;
+        }
+        for object in list {
+            tables.objects.entry(*object).or_default().pins += 1;
+        }
+        true
+    }
+
+    fn unpin(&self, list: &[u32]) {
+        let mut tables = self.tables();
+        let mut ended = Vec::new();
+        for object in list {
+            if let Some(found) = tables.objects.get_mut(object) {
+                found.pins = found.pins.saturating_sub(1);
+                ended.extend(tables.ended(*object));
+            }
+        }
+        drop(tables);
+        self.finish(ended);
+    }
+
+    fn count(&self) -> usize {
+        self.tables().objects.len()
     }
 }
 

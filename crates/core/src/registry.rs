@@ -1,15 +1,19 @@
-//! Contexts and pools by number: how isolates of one process find each other.
+//! Contexts and pools by number: how isolates of one process find each other, and how processes do that share a region.
 
 use crate::blocks::Blocks;
 use crate::context::{Context, Wake};
 use crate::contexts::{AttachError, Contexts};
 use crate::keeper::Keeper;
-use crate::objects::Objects;
+use crate::objects::{Objects, SharedObjects};
 use crate::pool::{Pool, PoolOptions};
+use crate::processes::{FarObjects, FindPool, First, Link, Ticket, Tree};
+use crate::region::{ForeignRegion, Region};
 use crate::sync::shared::{AtomicU32, Ordering};
 use manycore_os::MapError;
+use manycore_os::process::{Process, inherited};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// Address space that a process reserves for its region: as much as one buffer of every supported Node can show. It
 /// bounds the data in flight, not what programs keep.
@@ -24,45 +28,90 @@ pub enum RegistryError {
     /// There is no room for the contexts' table.
     #[error(transparent)]
     Attach(#[from] AttachError),
+    /// What another process has reserved is not what this one expects.
+    #[error(transparent)]
+    Foreign(#[from] ForeignRegion),
+    /// What a child is started with is not there, or one of the processes that it needs.
+    #[error("this process cannot share the memory of the one that started it: {0}")]
+    System(#[from] std::io::Error),
+    /// It has a region of its own already.
+    #[error("this process has shared memory of its own already")]
+    TooLate,
 }
 
 /// What one process shares.
 pub struct Registry {
     blocks: Arc<Blocks>,
     contexts: Arc<Contexts>,
-    keeper: Arc<Keeper>,
-    objects: Arc<Objects>,
-    pools: Mutex<HashMap<u32, Arc<Pool>>>,
+    objects: Arc<dyn SharedObjects>,
+    tree: Tree,
+    pools: Arc<Pools>,
     next_pool: AtomicU32,
     workers: AtomicU32,
+}
+
+type Pools = Mutex<HashMap<u32, Arc<Pool>>>;
+
+static REGISTRY: OnceLock<Registry> = OnceLock::new();
+static MAKING: Mutex<()> = Mutex::new(());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Registry {
     /// The registry of this process; made at the first call.
     pub fn get() -> Result<&'static Self, RegistryError> {
-        static REGISTRY: OnceLock<Registry> = OnceLock::new();
-        static MAKING: Mutex<()> = Mutex::new(());
         if let Some(made) = REGISTRY.get() {
             return Ok(made);
         }
-        let _only_one = MAKING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _only_one = lock(&MAKING);
         if REGISTRY.get().is_none() {
-            let blocks = Arc::new(Blocks::new(RESERVE)?);
-            let contexts = Arc::new(Contexts::new(blocks.clone())?);
-            let keeper = Arc::new(Keeper::new(blocks.clone(), contexts.clone())?);
-            let ends = keeper.clone();
-            let made = Self {
-                objects: Objects::new(blocks.clone(), Box::new(move |object| ends.end(object))),
-                contexts,
-                keeper,
-                blocks,
-                pools: Mutex::default(),
-                next_pool: AtomicU32::new(1),
-                workers: AtomicU32::new(0),
-            };
-            let _ = REGISTRY.set(made);
+            let _ = REGISTRY.set(Self::first()?);
         }
         Ok(REGISTRY.get().expect("set above"))
+    }
+
+    /// Of a process that begins on its own.
+    fn first() -> Result<Self, RegistryError> {
+        let blocks = Arc::new(Blocks::new(RESERVE)?);
+        let contexts = Arc::new(Contexts::new(blocks.clone())?);
+        let keeper = Arc::new(Keeper::new(blocks.clone(), contexts.clone())?);
+        let ends = keeper.clone();
+        let objects = Objects::new(blocks.clone(), Box::new(move |object| ends.end(object)));
+        let first = First::new(blocks.clone(), contexts.clone(), keeper, objects.clone());
+        let pools = Arc::<Pools>::default();
+        Ok(Self::of(blocks, contexts, objects, Tree::first(first, find_in(&pools)), pools))
+    }
+
+    /// This process is a child that was started with `ticket`, and inherited the region's file as that descriptor. Nobody
+    /// else uses the descriptor.
+    pub fn join(ticket: &str, file: RawFd) -> Result<&'static Self, RegistryError> {
+        let _only_one = lock(&MAKING);
+        if REGISTRY.get().is_some() {
+            return Err(RegistryError::TooLate);
+        }
+        let ticket = Ticket::parse(ticket).ok_or(ForeignRegion::Foreign)?;
+        let region = Region::attach(inherited(file)?)?;
+        let above = ticket.above(&region).map(Process::open).collect::<Result<_, _>>()?;
+        let link = Arc::new(Link::new(ticket.index, ticket.parent));
+        let blocks = Arc::new(Blocks::attached(region, ticket.number, Box::new(link.clone())));
+        let contexts = Arc::new(Contexts::attached(blocks.clone(), ticket.index));
+        let objects = Arc::new(FarObjects::new(link.clone(), blocks.clone(), ticket.number));
+        let pools = Arc::<Pools>::default();
+        let tree = Tree::child((blocks.clone(), contexts.clone()), link, above, find_in(&pools));
+        let made = REGISTRY.get_or_init(|| Self::of(blocks, contexts, objects, tree, pools));
+        made.tree.begin().then_some(made).ok_or(RegistryError::Attach(AttachError::Unknown))
+    }
+
+    fn of(
+        blocks: Arc<Blocks>,
+        contexts: Arc<Contexts>,
+        objects: Arc<dyn SharedObjects>,
+        tree: Tree,
+        pools: Arc<Pools>,
+    ) -> Self {
+        Self { blocks, contexts, objects, tree, pools, next_pool: AtomicU32::new(1), workers: AtomicU32::new(0) }
     }
 
     /// The allocator of the process' region.
@@ -70,9 +119,14 @@ impl Registry {
         &self.blocks
     }
 
-    /// The shared objects of this process.
-    pub fn objects(&self) -> &Objects {
-        &self.objects
+    /// The shared objects of the region.
+    pub fn objects(&self) -> &dyn SharedObjects {
+        &*self.objects
+    }
+
+    /// This process among those that share the region.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// The contexts' table.
@@ -82,13 +136,15 @@ impl Registry {
 
     /// Attaches an isolate or thread.
     pub fn attach(&self, waker: Box<dyn Wake>) -> Result<Arc<Context>, AttachError> {
-        self.contexts.attach(waker)
+        self.tree.enter().map(|id| self.contexts.settle(id, waker))
     }
 
-    /// A context's end, however it came: frees what it left behind.
+    /// A context's end, however it came: frees what it left behind, and ends the processes that it started.
     /// `busy`: not by itself between tasks.
     pub fn detach(&self, context: &Context, busy: bool) {
-        self.keeper.bury(&self.objects, context.id(), busy);
+        self.contexts.died(context.id());
+        self.tree.abandon(context.id());
+        self.tree.leave(context.id(), busy);
     }
 
     /// Makes a pool that `owner` owns.
@@ -115,7 +171,13 @@ impl Registry {
         &self.workers
     }
 
-    fn pools(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<Pool>>> {
-        self.pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn pools(&self) -> MutexGuard<'_, HashMap<u32, Arc<Pool>>> {
+        lock(&self.pools)
     }
+}
+
+/// Finds pools by their numbers.
+fn find_in(pools: &Arc<Pools>) -> FindPool {
+    let pools = pools.clone();
+    Box::new(move |id| lock(&pools).get(&id).cloned())
 }

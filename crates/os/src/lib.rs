@@ -3,8 +3,8 @@
 //! One file per system: [`Mapping`] (reserved address space that is committed piece by piece), [`futex`] (wait on
 //! and wake a 32-bit word that may lie in memory shared with other processes) and [`write_all`] (bytes to a file
 //! descriptor as a whole). Nothing here knows what the memory or the words mean. `interrupt` counts Ctrl+Cs, `named`
-//! has shared memory with a name, `helper` starts a process that outlives this one, and `symbol` finds functions of the
-//! program around.
+//! has shared memory with a name, `helper` starts a process that outlives this one, `process` knows whether others live, and
+//! `symbol` finds functions of the program around.
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
@@ -26,6 +26,8 @@ pub use symbols::symbol;
 pub mod helper;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub mod named;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod process;
 
 #[cfg(miri)]
 mod interpreted;

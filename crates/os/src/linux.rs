@@ -3,7 +3,7 @@
 use crate::MapError;
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
 /// Address space backed by one anonymous file, committed from the bottom up.
@@ -28,6 +28,19 @@ impl Mapping {
         let file = rustix::fs::memfd_create("manycore", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
             .map_err(fail("memfd_create"))?;
         rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK).map_err(fail("F_SEAL_SHRINK"))?;
+        Self::map(file, bytes)
+    }
+
+    /// Maps the file of another process' reservation, whose descriptor this process was given, and which it closes for
+    /// programs that it starts.
+    pub fn attach(file: OwnedFd, bytes: usize) -> Result<Self, MapError> {
+        let fail = |e: rustix::io::Errno| MapError::System { step: "F_SETFD", bytes, source: e.into() };
+        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::CLOEXEC).map_err(fail)?;
+        Self::map(file, bytes)
+    }
+
+    fn map(file: OwnedFd, bytes: usize) -> Result<Self, MapError> {
+        let fail = |step| move |e: rustix::io::Errno| MapError::System { step, bytes, source: e.into() };
         // SAFETY: the kernel picks the address, so nothing that exists is replaced.
         let base = unsafe {
             rustix::mm::mmap(
@@ -42,6 +55,11 @@ impl Mapping {
         .map_err(fail("mmap"))?;
         let base = NonNull::new(base.cast()).expect("mmap never answers null without MAP_FIXED");
         Ok(Self { file, base, reserved: bytes })
+    }
+
+    /// The descriptor of the file, for a child process to inherit.
+    pub fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
     }
 
     /// The first byte.

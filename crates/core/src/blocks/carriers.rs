@@ -1,6 +1,5 @@
 //! Blocks with messages that name shared objects: as long as such a block is in use, it keeps them alive.
 
-use crate::sync::{AtomicUsize, Ordering};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
@@ -9,14 +8,12 @@ type LetGo = Box<dyn Fn(Vec<u32>) + Send + Sync>;
 #[derive(Default)]
 pub struct Carriers {
     lists: Mutex<HashMap<u32, Vec<u32>>>,
-    /// How many lists there are: a block that carries nothing is freed without a look into the table.
-    count: AtomicUsize,
     let_go: OnceLock<LetGo>,
 }
 
 impl std::fmt::Debug for Carriers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Carriers").field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("Carriers").finish_non_exhaustive()
     }
 }
 
@@ -28,21 +25,12 @@ impl Carriers {
 
     /// `block`, which the caller owns, carries these objects from here on.
     pub fn carry(&self, block: u32, objects: Vec<u32>) {
-        // The block's number reaches others later, and with it this change.
-        self.count.fetch_add(1, Ordering::Relaxed);
         self.lists().insert(block, objects);
     }
 
     /// What `block` carries; it carries nothing any more. To be called before the block can be another's.
     pub fn take(&self, block: u32) -> Option<Vec<u32>> {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let list = self.lists().remove(&block);
-        if list.is_some() {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-        }
-        list
+        self.lists().remove(&block)
     }
 
     /// Lets go of what a freed block carried. No lock may be held: objects may end by it, and free blocks of theirs.

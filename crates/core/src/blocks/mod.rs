@@ -11,25 +11,31 @@
 //! | bytes | what | who writes it |
 //! |---|---|---|
 //! | 0–7 | tag: generation << 32 \| owner; owner 0 means free | alloc: CAS (g,0) → (g,owner); free: CAS (g,owner) → (g+1,0) |
-//! | 8–11 | size class | whoever carved it, once |
+//! | 8–11 | size class; bit 31: its message names shared objects | whoever carved it; bit 31: its owner |
 //! | 12–15 | next free block of the class, in units | the free list |
 //!
 //! The tag is the truth and the lists are hints: a block popped from a list belongs to the popper only once its CAS on
 //! the tag has succeeded. So freeing twice, freeing somebody else's block or freeing rubbish is an error, never a
 //! corruption, and all blocks of an owner that died are found by walking the tags.
+//!
+//! All of that happens in the process which reserved the region. One that has attached to it has lists of its own, with
+//! blocks that it was granted and whose tags name it (`granted.rs`): its death leaves nothing behind that nobody owns.
 
 mod carriers;
 mod free_list;
+mod granted;
 mod large;
 mod pages;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 pub use free_list::{FreeList, Links};
+pub use granted::{MOST, Source};
 
-use crate::region::Region;
-use crate::sync::{AtomicUsize, Ordering, shared};
+use crate::region::{HEADER_PAGE, Region, header};
+use crate::sync::{Ordering, shared};
 use carriers::Carriers;
+use granted::Granted;
 use large::Large;
 use manycore_os::MapError;
 use pages::Pages;
@@ -40,8 +46,6 @@ use std::sync::{Mutex, MutexGuard};
 pub const UNIT: usize = 64;
 /// Bytes before a block's payload.
 pub const HEADER: usize = 16;
-/// The region's own first bytes, where no block lies.
-const FIRST: usize = 4096;
 /// Free memory of large blocks that is kept resident; what is freed beyond it goes back to the system.
 const KEEP_RESIDENT: usize = 64 << 20;
 /// Large blocks begin at multiples of this many bytes.
@@ -50,6 +54,8 @@ const PAGE: usize = 4096;
 const CHUNK: usize = 1 << 20;
 /// Classes of small blocks. What is larger than the last of them (1 MiB) is a large block.
 const CLASSES: usize = 57;
+/// In the word with the class: the block carries shared objects, and who frees it lets go of them.
+const CARRIES: u32 = 1 << 31;
 
 /// Why an allocation or a release was refused.
 #[derive(Debug, thiserror::Error)]
@@ -105,12 +111,12 @@ impl Links for Headers<'_> {
 
 /// The class in a header, or any other if the header was overwritten.
 fn class_of(word: &shared::AtomicU32) -> usize {
-    word.load(Ordering::Relaxed) as usize % CLASSES
+    (word.load(Ordering::Relaxed) & !CARRIES) as usize % CLASSES
 }
 
 /// What a number names.
 enum Found<'a> {
-    Small { tag: &'a shared::AtomicU64, held: u64, class: usize },
+    Small { tag: &'a shared::AtomicU64, held: u64, class: usize, carries: bool },
     Large,
 }
 
@@ -122,15 +128,25 @@ struct Carving {
     large: Large,
 }
 
-/// The allocator of one region.
+/// Where blocks come from that are in no list.
+#[derive(Debug)]
+enum Supply {
+    /// This process has reserved the region.
+    Own(Mutex<Carving>),
+    /// Another one has.
+    Granted(Granted),
+}
+
+/// The allocator of one region, as one process sees it.
 #[derive(Debug)]
 pub struct Blocks {
     region: Region,
+    /// Where blocks begin.
+    first: usize,
     lists: Box<[FreeList]>,
-    /// Where chunks and large blocks end so far, on a page's border. Moves under `carving`. SYNC POINT: pages known.
-    top: AtomicUsize,
-    carving: Mutex<Carving>,
-    pages: Pages,
+    /// Whom the tags of blocks in the lists name: nobody, or this process where it was granted them.
+    idle: u32,
+    supply: Supply,
     carriers: Carriers,
 }
 
@@ -138,15 +154,37 @@ impl Blocks {
     /// An allocator over a fresh region of at most `reserve` bytes.
     pub fn new(reserve: usize) -> Result<Self, MapError> {
         let region = Region::reserve(reserve)?;
-        region.ensure(FIRST)?;
-        Ok(Self {
+        let first = HEADER_PAGE + Pages::bytes(region.reserved());
+        region.ensure(first)?;
+        let carving = Mutex::new(Carving { chunk: first..first, large: Large::new(KEEP_RESIDENT) });
+        let blocks = Self::over(region, 0, Supply::Own(carving));
+        blocks.top().store(first as u64, Ordering::Release);
+        Ok(blocks)
+    }
+
+    /// The allocator of this process, whose number is `process`, over a region that another one has reserved.
+    pub fn attached(region: Region, process: u32, source: Box<dyn Source>) -> Self {
+        Self::over(region, process, Supply::Granted(Granted::new(source)))
+    }
+
+    fn over(region: Region, idle: u32, supply: Supply) -> Self {
+        Self {
+            first: HEADER_PAGE + Pages::bytes(region.reserved()),
             region,
             lists: (0..CLASSES).map(|_| FreeList::default()).collect(),
-            top: AtomicUsize::new(FIRST),
-            carving: Mutex::new(Carving { chunk: FIRST..FIRST, large: Large::new(KEEP_RESIDENT) }),
-            pages: Pages::new(reserve),
+            idle,
+            supply,
             carriers: Carriers::default(),
-        })
+        }
+    }
+
+    /// Where chunks and large blocks end so far, on a page's border. Moves under `carving`. SYNC POINT: pages known.
+    fn top(&self) -> &shared::AtomicU64 {
+        self.region.long(header::TOP).expect("in the first page")
+    }
+
+    fn pages(&self) -> Pages<'_> {
+        Pages::of(&self.region)
     }
 
     /// The memory itself.
@@ -162,9 +200,15 @@ impl Blocks {
     /// A block for `bytes` of payload, owned by `owner`. The payload's bytes are whatever they were.
     pub fn alloc(&self, owner: u32, bytes: usize) -> Result<u32, BlockError> {
         let class = bytes.checked_add(HEADER).and_then(class_for);
-        match class.and_then(|class| self.reuse(owner, class)) {
-            Some(block) => Ok(block),
-            None => self.alloc_new(owner, class, bytes),
+        let block = class.and_then(|class| self.reuse(owner, class));
+        match (block, &self.supply) {
+            (Some(block), Supply::Own(_)) => Ok(block),
+            (Some(block), Supply::Granted(granted)) => {
+                granted.used(class);
+                Ok(block)
+            }
+            (None, Supply::Own(_)) => self.alloc_new(owner, class, bytes),
+            (None, Supply::Granted(granted)) => self.ask(granted, owner, class, bytes),
         }
     }
 
@@ -172,7 +216,7 @@ impl Blocks {
         std::iter::from_fn(|| self.lists[class].pop(&Headers(&self.region))).find(|block| {
             self.tag(*block).is_some_and(|tag| {
                 let free = tag.load(Ordering::Relaxed);
-                free as u32 == 0 && swap(tag, free, free | u64::from(owner))
+                free as u32 == self.idle && swap(tag, free, named(free, owner))
             })
         })
     }
@@ -189,7 +233,7 @@ impl Blocks {
 
     fn carve(&self, owner: u32, class: usize, bytes: usize) -> Result<u32, BlockError> {
         let mut carving = self.carving();
-        let top = self.top.load(Ordering::Relaxed);
+        let top = self.top().load(Ordering::Relaxed) as usize;
         if carving.chunk.len() < class_bytes(class) {
             let start = if carving.chunk.end == top { carving.chunk.start } else { top };
             let end = (start + class_bytes(class).max(CHUNK / 2)).next_multiple_of(CHUNK);
@@ -199,7 +243,7 @@ impl Blocks {
                 self.leave(rest);
             }
             // SYNC POINT: pages known.
-            self.top.store(end, Ordering::Release);
+            self.top().store(end as u64, Ordering::Release);
         }
         let block = self.stamp(&mut carving.chunk, class, u64::from(owner));
         block.ok_or(BlockError::TooLarge { bytes })
@@ -229,7 +273,7 @@ impl Blocks {
         let length = bytes.checked_add(HEADER).and_then(|all| all.checked_next_multiple_of(PAGE));
         let length = length.ok_or_else(too_large)?;
         let mut carving = self.carving();
-        let top = self.top.load(Ordering::Relaxed);
+        let top = self.top().load(Ordering::Relaxed) as usize;
         let start = carving.large.place(length, top);
         let end = start.checked_add(length).ok_or_else(too_large)?;
         let block = u32::try_from(start / UNIT).map_err(|_| too_large())?;
@@ -237,9 +281,9 @@ impl Blocks {
         let taken = carving.large.take(&self.region, start..end, owner);
         taken.map_err(|source| BlockError::OutOfMemory { bytes, source })?;
         if end > top {
-            self.pages.insert(top..end);
+            self.pages().insert(top..end);
             // SYNC POINT: pages known.
-            self.top.store(end, Ordering::Release);
+            self.top().store(end as u64, Ordering::Release);
         }
         Ok(block)
     }
@@ -251,29 +295,41 @@ impl Blocks {
     /// Gives a block back. Refused unless it is a block and belongs to `owner`.
     pub fn free(&self, owner: u32, block: u32) -> Result<(), BlockError> {
         let freed = owner != 0
-            && match self.find(block) {
-                Some(Found::Small { tag, held, class }) => {
-                    let free = (held >> 32).wrapping_add(1) << 32;
-                    let freed = held as u32 == owner && swap(tag, held, free);
+            && match (self.find(block), &self.supply) {
+                (Some(Found::Small { held, .. }), _) if held as u32 != owner => false,
+                (Some(Found::Small { carries: true, .. } | Found::Large), Supply::Granted(granted)) => {
+                    granted.source().free(&self.region, owner, block)
+                }
+                (Some(Found::Small { tag, held, class, carries }), supply) => {
+                    let freed = swap(tag, held, named((held >> 32).wrapping_add(1) << 32, self.idle));
                     if freed {
                         // Before anybody else can have the block.
-                        let list = self.carriers.take(block);
+                        let list = if carries { self.unload(block) } else { None };
                         self.lists[class].push(&Headers(&self.region), block);
                         self.carriers.dropped(list);
+                        if let Supply::Granted(granted) = supply {
+                            self.keep_few(granted, class);
+                        }
                     }
                     freed
                 }
-                Some(Found::Large) => {
-                    let mut carving = self.carving();
+                (Some(Found::Large), Supply::Own(carving)) => {
+                    let mut carving = locked(carving);
                     let freed = carving.large.free(&self.region, block as usize * UNIT, owner);
                     let list = if freed { self.carriers.take(block) } else { None };
                     drop(carving);
                     self.carriers.dropped(list);
                     freed
                 }
-                None => false,
+                (None, _) => false,
             };
         freed.then_some(()).ok_or(BlockError::NotYours { block, owner })
+    }
+
+    /// What a small block carries; it carries nothing any more.
+    fn unload(&self, block: u32) -> Option<Vec<u32>> {
+        self.class(block)?.fetch_and(!CARRIES, Ordering::Relaxed);
+        self.carriers.take(block)
     }
 
     /// Hands a block from one owner to another: it is the new one's to free, and outlives the old one.
@@ -281,10 +337,11 @@ impl Blocks {
         let handed = from != 0
             && to != 0
             && match self.find(block) {
-                Some(Found::Small { tag, held, .. }) => {
-                    held as u32 == from && swap(tag, held, held >> 32 << 32 | u64::from(to))
-                }
-                Some(Found::Large) => self.carving().large.hand_over(block as usize * UNIT, from, to),
+                Some(Found::Small { tag, held, .. }) => held as u32 == from && swap(tag, held, named(held, to)),
+                Some(Found::Large) => match &self.supply {
+                    Supply::Own(carving) => locked(carving).large.hand_over(block as usize * UNIT, from, to),
+                    Supply::Granted(granted) => granted.source().hand_over(&self.region, block, from, to),
+                },
                 None => false,
             };
         handed.then_some(()).ok_or(BlockError::NotYours { block, owner: from })
@@ -292,16 +349,26 @@ impl Blocks {
 
     /// Frees every block of an owner that is gone; answers how many there were.
     pub fn sweep(&self, owner: u32) -> usize {
+        let carving = match &self.supply {
+            Supply::Own(carving) => carving,
+            Supply::Granted(granted) => return granted.source().sweep(&self.region, owner),
+        };
         let small = self.walk().filter(|(block, held)| *held == owner && self.free(owner, *block).is_ok());
         let small = small.count();
-        let large = self.carving().large.of(owner);
+        let large = locked(carving).large.of(owner);
         small + large.into_iter().filter(|start| self.free(owner, (start / UNIT) as u32).is_ok()).count()
     }
 
     /// Has `block` carry the objects that its message names: whoever frees it, they are let go, by what was given to
-    /// [`Self::on_dropped`].
+    /// [`Self::on_dropped`]. In the process that has reserved the region.
     pub fn carry(&self, block: u32, objects: Vec<u32>) {
         self.carriers.carry(block, objects);
+        if let Some(Found::Small { .. }) = self.find(block)
+            && let Some(class) = self.class(block)
+        {
+            // The block's number reaches others later, and with it this change.
+            class.fetch_or(CARRIES, Ordering::Relaxed);
+        }
     }
 
     /// What is called with the objects that a freed block carried. Set once.
@@ -311,9 +378,13 @@ impl Blocks {
 
     /// Bytes of blocks in use, headers included, for tests and statistics.
     pub fn in_use(&self) -> usize {
+        let carving = match &self.supply {
+            Supply::Own(carving) => carving,
+            Supply::Granted(granted) => return granted.source().in_use(&self.region),
+        };
         let used = self.walk().filter(|(_, owner)| *owner != 0);
         let small = used.filter_map(|(block, _)| self.class(block)).map(|class| class_bytes(class_of(class)));
-        small.sum::<usize>() + self.carving().large.in_use()
+        small.sum::<usize>() + locked(carving).large.in_use()
     }
 
     /// The small blocks, free ones too, and their owners; they may change hands meanwhile.
@@ -321,9 +392,10 @@ impl Blocks {
         // What is carved from now on is not seen, and what was carved before stays where it is.
         let (top, chunk) = {
             let carving = self.carving();
-            (self.top.load(Ordering::Relaxed), carving.chunk.clone())
+            (self.top().load(Ordering::Relaxed) as usize, carving.chunk.clone())
         };
-        let mut at = FIRST;
+        let pages = self.pages();
+        let mut at = self.first;
         std::iter::from_fn(move || {
             loop {
                 if at == chunk.start && !chunk.is_empty() {
@@ -332,7 +404,7 @@ impl Blocks {
                 if at >= top {
                     return None;
                 }
-                if !self.pages.contains(at) {
+                if !pages.contains(at) {
                     break;
                 }
                 at += PAGE;
@@ -344,8 +416,12 @@ impl Blocks {
         })
     }
 
+    /// Of the process that has reserved the region; nobody else carves.
     fn carving(&self) -> MutexGuard<'_, Carving> {
-        self.carving.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        match &self.supply {
+            Supply::Own(carving) => locked(carving),
+            Supply::Granted(_) => unreachable!("who was granted blocks carves none"),
+        }
     }
 
     fn tag(&self, block: u32) -> Option<&shared::AtomicU64> {
@@ -360,18 +436,28 @@ impl Blocks {
     fn find(&self, block: u32) -> Option<Found<'_>> {
         let at = block as usize * UNIT;
         // SYNC POINT: pages known.
-        if at < FIRST || at >= self.top.load(Ordering::Acquire) {
+        if at < self.first || at >= self.top().load(Ordering::Acquire) as usize {
             return None;
         }
-        if self.pages.contains(at) {
+        if self.pages().contains(at) {
             return Some(Found::Large);
         }
         let tag = self.tag(block)?;
         // SYNC POINT: block carved.
         let held = tag.load(Ordering::Acquire);
-        let class = self.class(block)?.load(Ordering::Relaxed) as usize;
-        Some(Found::Small { tag, held, class }).filter(|_| class < CLASSES)
+        let word = self.class(block)?.load(Ordering::Relaxed);
+        let (class, carries) = ((word & !CARRIES) as usize, word & CARRIES != 0);
+        Some(Found::Small { tag, held, class, carries }).filter(|_| class < CLASSES)
     }
+}
+
+/// The same tag with another owner.
+fn named(tag: u64, owner: u32) -> u64 {
+    tag >> 32 << 32 | u64::from(owner)
+}
+
+fn locked(carving: &Mutex<Carving>) -> MutexGuard<'_, Carving> {
+    carving.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 fn swap(tag: &shared::AtomicU64, from: u64, to: u64) -> bool {

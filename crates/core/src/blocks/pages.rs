@@ -1,17 +1,25 @@
 //! Which pages belong to large blocks.
 
 use super::PAGE;
-use crate::sync::{AtomicU64, Ordering};
+use crate::region::{HEADER_PAGE, Region};
+use crate::sync::Ordering;
+use crate::sync::shared::AtomicU64;
 use std::ops::Range;
 
-/// Which pages of a region large blocks were carved from. It is for ever: a page that was free may be in use again.
-#[derive(Debug)]
-pub struct Pages(pub(super) Box<[AtomicU64]>);
+/// Which pages of a region large blocks were carved from: a bit each, behind the region's first page. It is for ever: a
+/// page that was free may be in use again.
+pub struct Pages<'a>(pub(super) &'a [AtomicU64]);
 
-impl Pages {
-    /// None of a region of `reserve` bytes.
-    pub fn new(reserve: usize) -> Self {
-        Self((0..reserve.div_ceil(PAGE * 64)).map(|_| AtomicU64::new(0)).collect())
+impl<'a> Pages<'a> {
+    /// Bytes of the bits of a region of `reserve` bytes, whole pages.
+    pub const fn bytes(reserve: usize) -> usize {
+        (reserve.div_ceil(PAGE * 64) * 8).next_multiple_of(PAGE)
+    }
+
+    /// The bits of a region, which have memory.
+    pub fn of(region: &'a Region) -> Self {
+        let words = region.longs(HEADER_PAGE, Self::bytes(region.reserved()) / 8);
+        Self(words.expect("committed as the first"))
     }
 
     /// Adds the pages of `range`, before the region's top moves past them: that is what orders this.

@@ -30,6 +30,18 @@ pub struct Advance {
     pub turned: bool,
 }
 
+impl Advance {
+    /// From bits: 1 = complete, 2 = take, 4 = turned.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self { complete: bits & 1 != 0, take: bits & 2 != 0, turned: bits & 4 != 0 }
+    }
+
+    /// The same bits.
+    pub const fn bits(self) -> u32 {
+        self.complete as u32 | (self.take as u32) << 1 | (self.turned as u32) << 2
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {

@@ -1,0 +1,339 @@
+//! The threads of a process that shares its region: the relay serves those who ask, calls event loops and deals with
+//! deaths; the watch notices deaths. They are started with the first child, and in every child.
+
+use super::desk::{self, Values, take_pending};
+use super::link::Link;
+use super::request::first;
+use super::serve::First;
+use super::table::{Entry, Whom};
+use super::ticket::Ticket;
+use super::workers::FarWorkers;
+use crate::blocks::Blocks;
+use crate::contexts::{AttachError, Contexts};
+use crate::pool::Pool;
+use crate::primitives::Parties;
+use crate::sync::shared::Ordering;
+use manycore_os::process::{self, Exit, Process, Watch};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long a relay looks for the next request before it sleeps.
+const SPIN: Duration = Duration::from_micros(20);
+/// A relay sleeps until it is rung; so long where it is not.
+const SLEEP: Duration = Duration::from_secs(3600);
+
+/// A process that this one watches.
+struct Watched {
+    number: u32,
+    process: Arc<Process>,
+    /// The context that started it, and that it does not outlive; 0: another process did, and this is the first one.
+    context: u32,
+    /// The context has ended: nobody else waits for the process.
+    abandoned: bool,
+    ended: bool,
+}
+
+/// Which side of it all this process is.
+enum Side {
+    First(First),
+    Child {
+        link: Arc<Link>,
+        /// Its parent, and the first process: with either, it ends.
+        above: Vec<Process>,
+    },
+}
+
+/// How a pool is found by its number.
+pub type FindPool = Box<dyn Fn(u32) -> Option<Arc<Pool>> + Send + Sync>;
+
+/// This process among those that share its region.
+pub struct Tree {
+    blocks: Arc<Blocks>,
+    contexts: Arc<Contexts>,
+    side: Side,
+    workers: FarWorkers,
+    pools: FindPool,
+    watched: Mutex<Vec<Watched>>,
+    /// Numbers of processes that have ended, for the relay.
+    news: Mutex<Vec<u32>>,
+    /// Wakes the watch; there is one as soon as the threads run.
+    watch: OnceLock<Arc<Watch>>,
+}
+
+/// Why a process could not be started, attached or watched.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// There is no room for it.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// The system refused.
+    #[error("a process cannot be watched: {0}")]
+    System(#[from] std::io::Error),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Tree {
+    /// The first process.
+    pub(crate) fn first(first: First, pools: FindPool) -> Self {
+        Self::of(first.blocks.clone(), first.contexts.clone(), Side::First(first), pools)
+    }
+
+    /// One that has attached, and ends with each of those `above`.
+    pub(crate) fn child(
+        (blocks, contexts): (Arc<Blocks>, Arc<Contexts>),
+        link: Arc<Link>,
+        above: Vec<Process>,
+        pools: FindPool,
+    ) -> Self {
+        Self::of(blocks, contexts, Side::Child { link, above }, pools)
+    }
+
+    fn of(blocks: Arc<Blocks>, contexts: Arc<Contexts>, side: Side, pools: FindPool) -> Self {
+        let (watched, news, watch) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        Self { blocks, contexts, side, workers: FarWorkers::default(), pools, watched, news, watch }
+    }
+
+    /// The way to those that serve this process; the first one has none.
+    pub fn link(&self) -> Option<&Arc<Link>> {
+        match &self.side {
+            Side::First(_) => None,
+            Side::Child { link, .. } => Some(link),
+        }
+    }
+
+    /// This process' entry in the table, once there is one.
+    pub fn entry(&self) -> Option<Entry<'_>> {
+        Entry::at(self.blocks.region(), self.link().map_or(0, |link| link.index()))
+    }
+
+    /// A place for a child process that is about to be started: its number, and what it is to be told.
+    pub fn reserve(&'static self) -> Result<(u32, String), TreeError> {
+        let number = match &self.side {
+            Side::First(first) => first.reserve(0)?,
+            Side::Child { link, .. } => {
+                let number = link.ask(self.blocks.region(), Whom::First, first::RESERVE, &[]).at(0);
+                Some(number).filter(|number| *number != 0).ok_or(AttachError::Full)?
+            }
+        };
+        self.start()?;
+        let index = self.contexts.process_of(number).ok_or(AttachError::Full)?;
+        let parent = self.entry().map_or(0, |me| me.index());
+        Ok((number, Ticket { index, number, parent, parent_pid: std::process::id() }.text()))
+    }
+
+    /// The child of that number, which was reserved, has the system's number `pid`; `context` started it. Once it has
+    /// ended, [`Self::forget`] must follow.
+    pub fn watch(&'static self, number: u32, pid: u32, context: u32) -> Result<(), TreeError> {
+        Ok(self.add(number, pid, context)?)
+    }
+
+    fn add(&'static self, number: u32, pid: u32, context: u32) -> std::io::Result<()> {
+        let process = Arc::new(Process::open(pid)?);
+        lock(&self.watched).push(Watched { number, process, context, abandoned: false, ended: false });
+        self.start()?;
+        if let Some(watch) = self.watch.get() {
+            watch.call();
+        }
+        Ok(())
+    }
+
+    /// How the child of that number ended, as far as the system still knows it. None: it has not ended, or is not watched.
+    pub fn ended(&self, number: u32) -> Option<Option<Exit>> {
+        let found = lock(&self.watched).iter().find(|each| each.number == number).map(|each| each.process.clone())?;
+        found.has_ended().then(|| found.exit())
+    }
+
+    /// The child of that number was waited for, or could not be started.
+    pub fn forget(&self, number: u32) {
+        lock(&self.watched).retain(|each| each.number != number);
+        self.tell(&[number]);
+    }
+
+    /// A context of this process has ended: the children that it started end with it.
+    pub fn abandon(&self, context: u32) {
+        for each in lock(&self.watched).iter_mut().filter(|each| each.context == context) {
+            each.abandoned = true;
+            each.process.kill();
+        }
+        if let Some(watch) = self.watch.get() {
+            watch.call();
+        }
+    }
+
+    /// This process has attached: it is known to the first one from here on. False: that one does not expect it.
+    pub(crate) fn begin(&'static self) -> bool {
+        let (Some(me), Some(link)) = (self.entry(), self.link()) else { return false };
+        me.pid().store(std::process::id(), Ordering::SeqCst);
+        // Their end is noticed from here on, while this one waits for an answer too.
+        self.start().is_ok() && link.ask(self.blocks.region(), Whom::First, first::ATTACH, &[]).at(0) == 1
+    }
+
+    /// A number for a context of this process.
+    pub(crate) fn enter(&self) -> Result<u32, AttachError> {
+        match &self.side {
+            Side::First(first) => first.contexts.enter(0),
+            Side::Child { link, .. } => {
+                let number = link.ask(self.blocks.region(), Whom::First, first::ENTER, &[]).at(0);
+                Some(number).filter(|number| *number != 0).ok_or(AttachError::Full)
+            }
+        }
+    }
+
+    /// A context of this process has died: what it left behind is dealt with.
+    pub(crate) fn leave(&self, context: u32, busy: bool) {
+        match &self.side {
+            Side::First(first) => first.keeper.bury(&first.objects, context, busy),
+            Side::Child { link, .. } => {
+                link.ask(self.blocks.region(), Whom::First, first::BURY, &[context, u32::from(busy)]);
+            }
+        }
+    }
+
+    /// Starts the threads, unless they run.
+    fn start(&'static self) -> std::io::Result<()> {
+        let _only_one = lock(&self.news);
+        if self.watch.get().is_some() {
+            return Ok(());
+        }
+        let watch = Arc::new(Watch::new()?);
+        spawn("manycore-relay", || self.relay())?;
+        let sleeper = watch.clone();
+        spawn("manycore-watch", move || self.look_out(&sleeper))?;
+        let _ = self.watch.set(watch);
+        Ok(())
+    }
+
+    /// The watch: notices the ends of processes.
+    fn look_out(&'static self, watch: &Watch) {
+        let above: &[Process] = match &self.side {
+            Side::First(_) => &[],
+            Side::Child { above, .. } => above,
+        };
+        loop {
+            if above.iter().any(Process::has_ended) {
+                process::end(1);
+            }
+            let mut news = Vec::new();
+            let mut watched = lock(&self.watched);
+            for each in watched.iter_mut().filter(|each| !each.ended && each.process.has_ended()) {
+                each.ended = true;
+                news.push(each.number);
+                if each.abandoned {
+                    each.process.reap();
+                }
+            }
+            watched.retain(|each| !(each.ended && each.abandoned));
+            let living: Vec<_> = watched.iter().filter(|each| !each.ended).map(|each| each.process.clone()).collect();
+            drop(watched);
+            self.tell(&news);
+            watch.sleep(above.iter().chain(living.iter().map(|process| &**process)));
+        }
+    }
+
+    /// These processes have ended: the relay deals with it.
+    fn tell(&self, numbers: &[u32]) {
+        if numbers.is_empty() {
+            return;
+        }
+        lock(&self.news).extend(numbers);
+        if let Some(entry) = self.entry() {
+            entry.bell().ring();
+        }
+    }
+
+    /// The relay: serves those that ask, calls event loops, and deals with deaths.
+    fn relay(&'static self) {
+        let Some(me) = self.entry() else { return };
+        loop {
+            let heard = me.bell().heard();
+            let mut asked = false;
+            take_pending(me.pending(), |desk| asked |= self.serve(desk));
+            self.contexts.call_loops(me.called());
+            let news = std::mem::take(&mut *lock(&self.news));
+            news.into_iter().for_each(|number| self.has_ended(number));
+            let begin = Instant::now();
+            while asked && me.bell().heard() == heard && begin.elapsed() < SPIN {
+                (0..32).for_each(|_| crate::sync::spin_hint());
+            }
+            if me.bell().heard() == heard {
+                me.bell().sleep(heard, SLEEP);
+            }
+        }
+    }
+
+    /// Serves a desk. False: nobody asks there.
+    fn serve(&'static self, desk: usize) -> bool {
+        let (client, whom) = Entry::asker(desk);
+        let Some(entry) = Entry::at(self.blocks.region(), client) else { return false };
+        let answer = |op, values| match &self.side {
+            Side::First(first) if whom == Whom::First as usize => self.as_first(first, entry, op, &values),
+            _ => self.workers.serve((&self.blocks, &self.contexts), &self.pools, client, (op, &values)),
+        };
+        entry.desk(whom).serve(answer, desk::wake)
+    }
+
+    fn as_first(&'static self, first: &First, client: Entry<'_>, op: u32, values: &Values) -> Values {
+        match op {
+            first::ATTACH => Values::new(&[u32::from(self.adopt(client))]),
+            first::ENDED => {
+                self.bury(first, values.at(0));
+                Values::new(&[])
+            }
+            _ => first.serve(client.index(), op, values),
+        }
+    }
+
+    /// Another process has started this one, which is there now: its end is noticed here too, in case that one ends first.
+    fn adopt(&'static self, client: Entry<'_>) -> bool {
+        let (number, parent) = (client.number().load(Ordering::SeqCst), client.parent().load(Ordering::SeqCst));
+        let own = self.entry().is_some_and(|me| me.number().load(Ordering::SeqCst) == parent);
+        own || self.add(number, client.pid().load(Ordering::SeqCst), 0).is_ok()
+    }
+
+    /// A process has ended that this one watches, or was to start.
+    fn has_ended(&self, number: u32) {
+        let Some(index) = self.contexts.process_of(number) else { return };
+        match &self.side {
+            Side::First(first) => {
+                // What its worker had is accounted for by its parent, while that one lives.
+                let Some(entry) = Entry::at(self.blocks.region(), index) else { return };
+                let parent = entry.parent().load(Ordering::SeqCst);
+                let own = self.entry().is_some_and(|me| me.number().load(Ordering::SeqCst) == parent);
+                if own || !self.contexts.alive(parent) {
+                    self.bury(first, number);
+                }
+            }
+            Side::Child { link, .. } => {
+                self.workers.rise(index);
+                link.ask(self.blocks.region(), Whom::First, first::ENDED, &[number]);
+            }
+        }
+    }
+
+    /// Deals with the end of a process, and with those of its children that have ended before it told of them. Those that
+    /// live will not for long.
+    fn bury(&self, first: &First, number: u32) {
+        let Some(index) = self.contexts.process_of(number) else { return };
+        self.workers.rise(index);
+        let children = first.children(number);
+        first.bury(number);
+        for child in children {
+            let lives = |each: &Watched| each.number == child && !each.process.has_ended();
+            if !lock(&self.watched).iter().any(lives) {
+                self.bury(first, child);
+            }
+        }
+        lock(&self.watched).retain(|each| each.number != number || each.context != 0);
+    }
+}
+
+fn spawn<R: Send + 'static>(name: &str, run: impl FnOnce() -> R + Send + 'static) -> std::io::Result<()> {
+    let quiet = || {
+        process::block_signals();
+        run()
+    };
+    std::thread::Builder::new().name(name.into()).stack_size(256 << 10).spawn(quiet).map(drop)
+}

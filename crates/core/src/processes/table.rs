@@ -1,0 +1,124 @@
+//! The processes' table: who shares the region.
+//!
+//! An entry is 512 bytes of the region; entry 0 is that of the process which has reserved it.
+//!
+//! | bytes | what | who writes it |
+//! |---|---|---|
+//! | 0–3 | number of the process, which is that of a context of its own; 0 = free | the first process |
+//! | 4–7 | the system's number of it, 0 = it has not attached | itself |
+//! | 8–11 | number of its parent | the first process |
+//! | 16–19 | bell: counts the rings | whoever rings |
+//! | 20–23 | 1: its relay sleeps on the bell, or is about to | its relay |
+//! | 32–159 | a bit for each entry of the contexts' table: that context's event loop is to be called | who calls; its relay |
+//! | 160–223 | a bit for each desk that asks this process for something | who asks; its relay |
+//! | 256–383 | the desk where it asks the first process | see [`super::desk`] |
+//! | 384–511 | the desk where it asks its parent | the same |
+
+use super::desk::{Desk, Server, WORDS};
+use crate::bell::Bell;
+use crate::primitives::{SLOTS, WAITERS};
+use crate::region::{Region, header};
+use crate::sync::Ordering;
+use crate::sync::shared::{AtomicU32, AtomicU64};
+
+/// Bytes of an entry.
+pub const ENTRY: usize = 512;
+/// The most processes that share a region.
+pub const PROCESSES: usize = 256;
+/// Desks of a process.
+const DESKS: usize = 2;
+/// 64-bit words of bits for desks.
+const PENDING: usize = PROCESSES * DESKS / 64;
+
+/// Whom a process asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Whom {
+    /// The process that has reserved the region.
+    First = 0,
+    /// The one that started it.
+    Parent = 1,
+}
+
+/// One entry.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    region: &'a Region,
+    at: usize,
+    index: usize,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry of that index; None: there is no table, or it is not so long.
+    pub fn at(region: &'a Region, index: usize) -> Option<Self> {
+        let table = region.word(header::PROCESSES)?.load(Ordering::Acquire) as usize;
+        let at = table + index * ENTRY;
+        region.word(at + ENTRY - 4)?;
+        (table != 0 && index < PROCESSES).then_some(Self { region, at, index })
+    }
+
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    fn word(&self, at: usize) -> &'a AtomicU32 {
+        self.region.word(self.at + at).expect("the table is committed")
+    }
+
+    fn longs(&self, at: usize, count: usize) -> &'a [AtomicU64] {
+        self.region.longs(self.at + at, count).expect("the table is committed")
+    }
+
+    pub fn number(&self) -> &'a AtomicU32 {
+        self.word(0)
+    }
+
+    pub fn pid(&self) -> &'a AtomicU32 {
+        self.word(4)
+    }
+
+    pub fn parent(&self) -> &'a AtomicU32 {
+        self.word(8)
+    }
+
+    pub fn bell(&self) -> Bell<'a, AtomicU32> {
+        Bell { count: self.word(16), sleeper: self.word(20) }
+    }
+
+    pub fn pending(&self) -> &'a [AtomicU64] {
+        self.longs(160, PENDING)
+    }
+
+    pub fn desk(&self, whom: usize) -> Desk<'a, AtomicU32> {
+        let at = self.at + 256 + whom % DESKS * WORDS * 4;
+        Desk(self.region.words(at, WORDS).expect("the table is committed"))
+    }
+
+    /// This process, as the server of `client`'s desk.
+    pub fn server(&self, client: usize, whom: Whom) -> Server<'a, AtomicU32, AtomicU64> {
+        let desk = client * DESKS + whom as usize;
+        Server { pending: &self.pending()[desk / 64], bit: 1 << (desk % 64), bell: self.bell() }
+    }
+
+    /// The process and the desk that a bit of [`Self::pending`] stands for.
+    pub const fn asker(desk: usize) -> (usize, usize) {
+        (desk / DESKS, desk % DESKS)
+    }
+
+    /// Has the event loop of the context on `slot`, which is in this process, called.
+    pub fn call(&self, slot: usize) {
+        let slot = slot % SLOTS;
+        self.longs(32, WAITERS)[slot / 64].fetch_or(1 << (slot % 64), Ordering::SeqCst);
+        self.bell().ring();
+    }
+
+    /// The bits of the contexts whose event loops are to be called.
+    pub fn called(&self) -> &'a [AtomicU64] {
+        self.longs(32, WAITERS)
+    }
+
+    /// Everything as if it had never been used.
+    pub fn clear(&self) {
+        (0..ENTRY).step_by(8).for_each(|at| self.longs(at, 1)[0].store(0, Ordering::SeqCst));
+    }
+}
