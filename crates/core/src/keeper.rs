@@ -154,8 +154,8 @@ fn patiently(step: impl Fn() -> Result<(), Fault>) {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::objects::SharedObjects;
     use crate::objects::Plan;
+    use crate::objects::SharedObjects;
     use crate::ring::{Put, STATE_BYTES};
 
     struct World {

@@ -1,7 +1,8 @@
 //! What one environment (isolate) holds: its context, the pools it uses, its seat if it is a worker.
 
+use crate::worker::Seat;
 use manycore_core::context::{Context, Wake};
-use manycore_core::pool::{Pool, Worker};
+use manycore_core::pool::Pool;
 use manycore_core::registry::Registry;
 use napi::bindgen_prelude::{Error, Function, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 pub struct Environment {
     pub context: Arc<Context>,
     pub pools: HashMap<u32, Arc<Pool>>,
-    pub worker: Option<Worker>,
+    pub worker: Option<Seat>,
     /// Byte offset of the area that `drain` fills, once it is known.
     pub drain_area: usize,
 }
@@ -80,7 +81,7 @@ fn detach() {
     environment.context.detach();
     let Ok(registry) = registry() else { return };
     // Of an isolate that is no pool's worker nobody knows what it did.
-    let busy = environment.worker.as_ref().is_none_or(Worker::is_busy);
+    let busy = environment.worker.as_ref().is_none_or(Seat::is_busy);
     if environment.worker.take().is_some() {
         registry.workers().fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }

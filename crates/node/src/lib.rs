@@ -11,5 +11,6 @@ mod named;
 mod objects;
 mod owner;
 mod primitives;
+mod processes;
 mod rings;
 mod worker;

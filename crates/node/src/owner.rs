@@ -4,7 +4,7 @@ use crate::environment::{registry, with, with_pool};
 use manycore_core::pool::{PoolOptions, SubmitError};
 use manycore_core::stats::Histogram;
 use manycore_os::interrupt;
-use napi::bindgen_prelude::{Buffer, BufferSlice, Error, Result};
+use napi::bindgen_prelude::{BufferSlice, Error, Result};
 use napi_derive::napi;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -104,15 +104,6 @@ pub fn stop_pool(pool: u32) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn publish(pool: u32, definition: BufferSlice) -> Result<u32> {
     with_pool(pool, |pool| Ok(pool.definitions().publish(&definition)))
-}
-
-/// The function definition of that number.
-#[napi(catch_unwind)]
-pub fn definition(pool: u32, number: u32) -> Result<Buffer> {
-    with_pool(pool, |pool| match pool.definitions().get(number) {
-        Some(bytes) => Ok(bytes.to_vec().into()),
-        None => Err(Error::from_reason(format!("there is no function {number}"))),
-    })
 }
 
 /// Sets where `drain` writes: byte offset of `max * 32` bytes.

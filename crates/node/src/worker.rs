@@ -1,21 +1,53 @@
 //! A worker's side of a pool.
 
-use crate::environment::{registry, with};
+use crate::environment::{registry, with, with_pool};
 use manycore_core::pool::{Advance, Next, Worker};
-use napi::bindgen_prelude::{BufferSlice, Error, Result};
+use manycore_core::processes::FarWorker;
+use napi::bindgen_prelude::{Buffer, BufferSlice, Error, Result};
 use napi_derive::napi;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// This isolate takes a seat in a pool; `control` is the byte offset of its control words.
+/// A worker's seat.
+pub enum Seat {
+    /// In a pool of this process.
+    Here(Worker),
+    /// In a pool of the process that started this one.
+    Far(FarWorker),
+}
+
+impl Seat {
+    /// Whether a task is in flight.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Here(worker) => worker.is_busy(),
+            Self::Far(worker) => worker.is_busy(),
+        }
+    }
+}
+
+/// This isolate takes a seat in a pool of this process; `control` is the byte offset of its control words.
 #[napi(catch_unwind)]
 pub fn sit(pool: u32, seat: u32, control: f64) -> Result<()> {
     with(|environment| {
         let registry = registry()?;
         let found = registry.pool(pool).ok_or_else(|| Error::from_reason(format!("there is no pool {pool}")))?;
         let worker = Worker::sit(found.clone(), seat as usize, environment.context.clone(), control as usize);
-        environment.worker = Some(worker.ok_or_else(|| Error::from_reason(format!("seat {seat} is not free")))?);
+        let worker = worker.ok_or_else(|| Error::from_reason(format!("seat {seat} is not free")))?;
+        environment.worker = Some(Seat::Here(worker));
         environment.pools.insert(pool, found);
+        registry.workers().fetch_add(1, Relaxed);
+        Ok(())
+    })
+}
+
+/// This isolate takes a seat in a pool of the process that started this one.
+#[napi(catch_unwind)]
+pub fn sit_far(pool: u32, seat: u32, control: f64) -> Result<()> {
+    with(|environment| {
+        let registry = registry()?;
+        let worker = FarWorker::sit(registry, (pool, seat), environment.context.clone(), control as usize);
+        environment.worker = Some(Seat::Far(worker.map_err(|error| Error::from_reason(error.to_string()))?));
         registry.workers().fetch_add(1, Relaxed);
         Ok(())
     })
@@ -26,9 +58,13 @@ pub fn sit(pool: u32, seat: u32, control: f64) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn advance(lane: u32, what: u32) -> Result<i32> {
     with(|environment| {
-        let Some(worker) = environment.worker.as_mut() else { return Ok(-3) };
-        let what = Advance { complete: what & 1 != 0, take: what & 2 != 0, turned: what & 4 != 0 };
-        Ok(match worker.advance(lane as usize, what) {
+        let (lane, what) = (lane as usize, Advance::from_bits(what));
+        let next = match environment.worker.as_mut() {
+            Some(Seat::Here(worker)) => worker.advance(lane, what),
+            Some(Seat::Far(worker)) => worker.advance(lane, what),
+            None => Next::Leave,
+        };
+        Ok(match next {
             Next::Job(slot) => slot as i32,
             Next::Idle => -1,
             Next::Yield => -2,
@@ -41,8 +77,10 @@ pub fn advance(lane: u32, what: u32) -> Result<i32> {
 #[napi(catch_unwind)]
 pub fn publish_part(lane: u32, count: u32) -> Result<()> {
     with(|environment| {
-        if let Some(worker) = environment.worker.as_mut() {
-            worker.publish(lane as usize, count);
+        match environment.worker.as_mut() {
+            Some(Seat::Here(worker)) => worker.publish(lane as usize, count),
+            Some(Seat::Far(worker)) => worker.publish(lane as usize, count),
+            None => {}
         }
         Ok(())
     })
@@ -52,11 +90,27 @@ pub fn publish_part(lane: u32, count: u32) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn report(lane: u32, block: u32, bytes: u32) -> Result<()> {
     with(|environment| {
-        if let Some(worker) = environment.worker.as_ref() {
-            worker.report(lane as usize, block, bytes);
+        match environment.worker.as_ref() {
+            Some(Seat::Here(worker)) => worker.report(lane as usize, block, bytes),
+            Some(Seat::Far(worker)) => worker.report(lane as usize, block, bytes),
+            None => {}
         }
         Ok(())
     })
+}
+
+/// The function definition of that number, of the pool where this isolate works, or which it owns.
+#[napi(catch_unwind)]
+pub fn definition(pool: u32, number: u32) -> Result<Buffer> {
+    let far = with(|environment| match environment.worker.as_ref() {
+        Some(Seat::Far(worker)) => Ok(Some(worker.definition(number))),
+        _ => Ok(None),
+    })?;
+    let found = match far {
+        Some(found) => found,
+        None => with_pool(pool, |pool| Ok(pool.definitions().get(number).map(|bytes| bytes.to_vec())))?,
+    };
+    found.map(Buffer::from).ok_or_else(|| Error::from_reason(format!("there is no function {number}")))
 }
 
 /// Writes whole lines to standard output (1) or error (2), never mixed with those of another isolate.

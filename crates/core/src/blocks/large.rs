@@ -181,7 +181,8 @@ mod tests {
             assert!(end <= next, "two in one place: {pair:?}");
             assert!(end < next || !(pair[0].2 && pair[1].2), "neighbours that are not one: {pair:?}");
         }
-        let pages = blocks.pages().0.iter().map(|bits| bits.load(Ordering::Relaxed).count_ones() as usize).sum::<usize>();
+        let pages =
+            blocks.pages().0.iter().map(|bits| bits.load(Ordering::Relaxed).count_ones() as usize).sum::<usize>();
         assert_eq!(all.iter().map(|range| range.1).sum::<usize>(), pages * PAGE, "every page is in one of them");
         let sizes: BTreeMap<_, _> = large.sizes.iter().map(|(bytes, start)| (*start, *bytes)).collect();
         assert_eq!(sizes, large.free);

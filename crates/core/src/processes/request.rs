@@ -54,8 +54,10 @@ pub mod parent {
     pub const REPORT: u32 = 4;
     /// number of a function: a status, and a block of the worker's with so many bytes.
     pub const DEFINITION: u32 = 5;
-    /// busy: the worker is no more.
+    /// The worker is no more.
     pub const RISE: u32 = 6;
+    /// Whether a task is in flight: 1, or 0.
+    pub const BUSY: u32 = 7;
 }
 
 /// What a status says.

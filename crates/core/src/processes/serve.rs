@@ -97,10 +97,10 @@ impl First {
         let Some(index) = self.contexts.process_of(number).filter(|index| *index != 0) else { return };
         for context in self.contexts.of(index) {
             if context != number {
-                self.keeper.bury(&*self.objects, context, true);
+                self.keeper.bury(&self.objects, context, true);
             }
         }
-        self.keeper.bury(&*self.objects, number, true);
+        self.keeper.bury(&self.objects, number, true);
         if let Some(entry) = self.entry(index) {
             entry.clear();
         }
@@ -120,7 +120,7 @@ impl First {
         match op {
             first::ENTER => Values::new(&[self.contexts.enter(process).unwrap_or(0)]),
             first::BURY => {
-                self.keeper.bury(&*self.objects, a, b != 0);
+                self.keeper.bury(&self.objects, a, b != 0);
                 yes(true)
             }
             first::GRANT => self.grant(process, values.long(0), c as usize),

@@ -12,6 +12,7 @@ use crate::context::{Context, Wake};
 use crate::contexts::Contexts;
 use crate::pool::{Advance, Next, Pool, Worker};
 use crate::primitives::slot_of;
+use crate::registry::Registry;
 use crate::sync::shared::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -94,6 +95,7 @@ impl Seated {
             parent::PUBLISH => self.worker.publish(values.at(0) as usize, values.at(1)),
             parent::REPORT => self.worker.report(values.at(0) as usize, values.at(1), values.at(2)),
             parent::DEFINITION => return self.definition(blocks, values.at(0)),
+            parent::BUSY => return Values::new(&[u32::from(self.worker.is_busy())]),
             _ => {}
         }
         Values::new(&[])
@@ -159,14 +161,15 @@ pub struct FarWorker {
 }
 
 impl FarWorker {
-    /// Takes a seat, as [`Worker::sit`].
+    /// Takes a seat in a pool of this process' parent, as [`Worker::sit`].
     pub fn sit(
-        (link, blocks): (Arc<Link>, Arc<Blocks>),
+        registry: &Registry,
         (pool, seat): (u32, u32),
         context: Arc<Context>,
         control: usize,
     ) -> Result<Self, SitError> {
-        let worker = Self { link, blocks, context };
+        let link = registry.tree().link().ok_or(SitError::NoPool)?.clone();
+        let worker = Self { link, blocks: registry.blocks().clone(), context };
         let [low, high] = halves(control);
         match worker.ask(parent::SIT, &[pool, seat, low, high, worker.context.id()]).at(0) {
             status::DONE => Ok(worker),
@@ -207,6 +210,11 @@ impl FarWorker {
             }
         }
         false
+    }
+
+    /// As [`Worker::is_busy`].
+    pub fn is_busy(&self) -> bool {
+        self.ask(parent::BUSY, &[]).at(0) == 1
     }
 
     /// As [`Worker::publish`].
