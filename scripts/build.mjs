@@ -41,6 +41,9 @@ const steps = [
       // The classes of shared objects are in a file of their own: a worker has one copy of them, whoever asks for it first.
       const shared = { entryPoints: ['ts/shared.ts'], outfile: 'dist/bundle/shared.cjs', format: 'cjs', logOverride };
       await bundle({ ...shared, ...small });
+      // The program of a child, which loads the classes.
+      const child = { entryPoints: ['ts/process/main.ts'], outfile: 'dist/bundle/process.cjs', minify: true };
+      await bundle({ ...child, format: 'cjs', logOverride });
       // What is loaded when it is needed: for values that are no numbers, and to send a function.
       const late = { 'ts/internal/codec/apart.ts': 'codec.cjs', 'ts/internal/functions/define.ts': 'define.cjs' };
       for (const [source, name] of Object.entries(late)) {

@@ -117,8 +117,8 @@ describe('pool options', () => {
     ['retryOn', /x/, TypeError, 'a function'],
     ['whenFull', 'drop', RangeError, "'wait' or 'reject'"],
     ['whenFull', 1, TypeError, "'wait' or 'reject'"],
-    ['context', 'process', RangeError, "'thread' or 'inline'"],
-    ['context', {}, TypeError, "'thread' or 'inline'"],
+    ['context', 'process', RangeError, "'thread' or 'spawn' or 'inline', or a Context"],
+    ['context', {}, TypeError, "'thread' or 'spawn' or 'inline', or a Context"],
     ['maxRestarts', 3, TypeError, 'an object'],
     ['resourceLimits', [], TypeError, 'an object'],
     ['env', 'A=b', TypeError, 'an object or SHARE_ENV'],
@@ -173,11 +173,6 @@ describe('pool options', () => {
     const make = () => poolOptions({ context: context as 'thread' });
     expect(make).toThrow(RangeError);
     expect(make).toThrow(/a fork copies only the thread that calls it/);
-  });
-
-  it("context 'spawn' is refused", () => {
-    expect(() => poolOptions({ context: 'spawn' as 'thread' })).toThrow(RangeError);
-    expect(() => poolOptions({ context: 'spawn' as 'thread' })).toThrow("'spawn' is not available in this version");
   });
 
   it.each([null, 'two', [], true, () => 1])('%o is no options', (given) => {

@@ -1,4 +1,3 @@
-import { SHARE_ENV } from 'node:worker_threads';
 import type {
   AsyncTaskOptions,
   ContextName,
@@ -14,6 +13,7 @@ import type { AnyFunction } from './functions/definition.js';
 import {
   array,
   type Check,
+  environment,
   functionOr,
   integerFrom,
   isObject,
@@ -22,12 +22,15 @@ import {
   oneOf,
   optionsOf,
   readOptions,
+  resourceLimits,
   signal,
   strings,
   time,
   WAIT_OPTIONS,
   waitChecks,
 } from './options/checks.js';
+import { self } from './self.js';
+import { startMethodOf } from './start-method.js';
 
 /** A pool's options with every default filled in. A limit that is not set is Infinity. */
 export interface ResolvedPoolOptions {
@@ -54,33 +57,7 @@ export interface ResolvedPoolOptions {
   readonly name: string | undefined;
 }
 
-const context: Check = (value, name) => {
-  if (value === 'fork' || value === 'forkserver') {
-    throw new RangeError(
-      `Context '${value}' is not possible: a fork copies only the thread that calls it, and Node cannot run without its ` +
-        "other threads. Use 'thread'",
-    );
-  }
-  if (value === 'spawn') throw new RangeError("Context 'spawn' is not available in this version. Use 'thread'");
-  return oneOf('thread', 'inline')(value, name);
-};
-
-const env: Check = (value, name) => {
-  if (value === SHARE_ENV) return value;
-  if (!isObject(value)) throw new TypeError(expected(name, 'an object or SHARE_ENV', value));
-  for (const [key, text] of Object.entries(value)) {
-    if (text !== undefined && typeof text !== 'string')
-      throw new TypeError(expected(`${name}.${key}`, 'a string', text));
-  }
-  return value;
-};
-
-/** A size in MB, or anything else that is more than nothing. */
-const positive: Check = (value, name) => {
-  if (typeof value !== 'number') throw new TypeError(expected(name, 'a number above 0', value));
-  if (!(value > 0)) throw new RangeError(expected(name, 'a number above 0', value));
-  return value;
-};
+const context: Check = (value, name) => startMethodOf(value, name, ['inline']);
 
 const limitChecks = {
   timeout: time,
@@ -103,13 +80,8 @@ const poolChecks = {
   maxRestarts: object({ count: integerFrom(0, true), within: time }),
   maxPending: integerFrom(1),
   whenFull: oneOf('wait', 'reject'),
-  resourceLimits: object({
-    maxOldGenerationSizeMb: positive,
-    maxYoungGenerationSizeMb: positive,
-    codeRangeSizeMb: positive,
-    stackSizeMb: positive,
-  }),
-  env,
+  resourceLimits,
+  env: environment,
   execArgv: strings,
   argv: strings,
   name: ofType('string'),
@@ -152,7 +124,7 @@ export function poolOptions(given?: number | PoolOptions): ResolvedPoolOptions {
     initializer: options.initializer,
     initArgs: options.initArgs ?? [],
     maxTasksPerChild: options.maxTasksPerChild ?? Number.POSITIVE_INFINITY,
-    context: options.context ?? 'thread',
+    context: (options.context as ContextName | undefined) ?? self().method,
     concurrency: options.concurrency ?? 1,
     timeout: options.timeout ?? Number.POSITIVE_INFINITY,
     grace: options.grace ?? 100,

@@ -64,8 +64,6 @@ export function attach(waker: () => void): number {
 /** What a pool's worker offers to every copy of the package that user code imports in it. */
 export interface WorkerSide {
   currentTask(): CurrentTask | null;
-  /** True while the top level of a task module is being evaluated. */
-  moduleLoading(): boolean;
   readonly workerId: number;
 }
 

@@ -24,6 +24,8 @@ export interface Ways {
   readonly all?: boolean;
   /** An attempt that succeeds and knows of no others has taken back by itself what attempts have left at the object. */
   readonly tidy?: boolean;
+  /** Its waits do not keep Node alive, and Ctrl+C does not end them: nobody's call waits for them. */
+  readonly quiet?: boolean;
   /**
    * Takes back what attempts have left at the object, and if it can be had, rings somebody else: nobody of this isolate
    * waits any more, or it cannot look now.
@@ -42,12 +44,12 @@ const alive = new Alive();
 const interruptible: Interruptible = {
   get pending() {
     let waiting = 0;
-    for (const line of lines) waiting += line.length;
+    for (const line of lines) waiting += line.calls;
     return waiting;
   },
   running: true,
   refuseAll(error) {
-    for (const line of [...lines]) line.refuseAll(error);
+    for (const line of [...lines]) if (line.calls > 0) line.refuseAll(error);
   },
 };
 let watching = false;
@@ -77,6 +79,11 @@ export class WaitingLine {
     return this.#waiters.length;
   }
 
+  /** How many of them are calls of somebody's. */
+  get calls(): number {
+    return this.#ways.quiet === true ? 0 : this.#waiters.length;
+  }
+
   /**
    * Waits until `attempt` answers something. It is called at once if nobody waits before, and then whenever the object
    * may have changed; `others` says whether more of this isolate wait. An attempt that answers undefined must have made
@@ -94,7 +101,7 @@ export class WaitingLine {
       const end = (): void => {
         clearTimeout(timer);
         offAbort(signal, abort);
-        alive.ended();
+        if (this.#ways.quiet !== true) alive.ended();
       };
       const waiter: Waiter = {
         attempt(others) {
@@ -116,7 +123,7 @@ export class WaitingLine {
       const abort = (): void => {
         if (this.#remove(waiter)) waiter.refuse(signal?.reason);
       };
-      alive.began();
+      if (this.#ways.quiet !== true) alive.began();
       if (this.#join(waiter)) return;
       endWaitsOnInterrupt();
       if (timeout !== undefined && timeout <= MAX_TIMER) {

@@ -1,8 +1,10 @@
 import type { MessagePort, ResourceLimits, SHARE_ENV } from 'node:worker_threads';
 import type { AnyFunction } from '../internal/functions/definition.js';
+import type { StartMethod } from '../internal/self.js';
+import type { BoundContext } from '../internal/start-method.js';
 
-/** How a pool runs its tasks: in worker threads, or in the calling thread, for debugging and tests. */
-export type ContextName = 'thread' | 'inline';
+/** How a pool runs its tasks: in worker threads or child processes, or in the calling thread, for debugging and tests. */
+export type ContextName = StartMethod | 'inline';
 
 /** What can be moved to another thread instead of being copied. */
 export type Transferable = NonNullable<Parameters<MessagePort['postMessage']>[1]>[number];
@@ -94,12 +96,13 @@ export interface PoolOptions extends TaskLimits {
    */
   maxTasksPerChild?: number;
   /**
-   * `'thread'`: worker threads. `'inline'`: the tasks run in the calling thread.
-   * @default 'thread'
+   * `'thread'`: worker threads. `'spawn'`: child processes. `'inline'`: the tasks run in the calling thread. A `Context`
+   * stands for its start method.
+   * @default getStartMethod()
    *
    * Python: `context`.
    */
-  context?: ContextName;
+  context?: ContextName | BoundContext;
   /**
    * How often workers may die by themselves before the pool gives up (BrokenPoolError).
    * @default { count: 10, within: 60_000 }

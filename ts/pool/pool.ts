@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { StateError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
+import { mustNotBeLoading } from '../internal/module-guard.js';
 import { poolOptions, type ResolvedPoolOptions, waitOptions } from '../internal/options.js';
+import { mustBeStartable } from '../internal/start-method.js';
 import { type AsyncResult, limited } from './async-result.js';
 import { Calls } from './calls.js';
 import { Core } from './core.js';
@@ -9,7 +11,7 @@ import type { Engine, EngineEvents } from './engine.js';
 import type { ImapIterator } from './imap.js';
 import { InlineEngine } from './inline.js';
 import { later, promised } from './later.js';
-import { mustNotBeLoading, withinBudget } from './nested.js';
+import { withinBudget } from './nested.js';
 import type { AsyncTaskOptions, PoolOptions, TaskOptions, WaitOptions } from './options.js';
 import { outside } from './outside.js';
 import type { Source } from './sources.js';
@@ -61,7 +63,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   constructor(options?: number | PoolOptions) {
     super();
     const resolved = poolOptions(options);
-    mustNotBeLoading();
+    mustNotBeLoading('Pool');
+    if (resolved.context !== 'inline') mustBeStartable(resolved.context);
     this.#options = withinBudget(resolved, options);
     const events: EngineEvents = {
       workerStart: (worker) => outside(() => this.emit('workerStart', worker)),

@@ -3,6 +3,7 @@ import { Control, controlBytes, payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, nativePath } from '../internal/native.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
+import { printsBefore } from '../internal/worker-output.js';
 import { WorkerHandle } from './worker-handle.js';
 
 /** What a worker tells its pool's owner through its port. */
@@ -53,7 +54,7 @@ export function startWorker(place: Place, options: ResolvedPoolOptions): WorkerH
     const thread = new Worker(WORKER_URL, {
       workerData: setup,
       transferList: [port2],
-      ...(printsBefore(options) ? {} : { stdout: true, stderr: true }),
+      ...(printsBefore(options.execArgv, options.env) ? {} : { stdout: true, stderr: true }),
       name: `${options.name ?? 'manycore'}-${seat + 1}`,
       ...(options.env === undefined ? {} : { env: options.env as NodeJS.Dict<string> }),
       ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
@@ -66,13 +67,4 @@ export function startWorker(place: Place, options: ResolvedPoolOptions): WorkerH
     port1.close();
     throw error;
   }
-}
-
-/**
- * Whether something may print in a worker before its program runs, which writes to the file descriptors itself. Only then
- * the pipes to the owner's `process.stdout` and `process.stderr` are needed; to make these takes longer than a worker.
- */
-function printsBefore({ execArgv, env }: ResolvedPoolOptions): boolean {
-  const given = typeof env === 'object' ? env.NODE_OPTIONS : undefined;
-  return (execArgv ?? process.execArgv).length > 0 || Boolean(given) || Boolean(process.env.NODE_OPTIONS);
 }

@@ -234,6 +234,12 @@ export class Connection<T = unknown> extends SharedObject implements AsyncIterab
  */
 export function Pipe<A = unknown, B = A>(duplex = true): [Connection<A>, Connection<B>] {
   if (typeof duplex !== 'boolean') throw new TypeError(expected('duplex', 'a boolean', duplex));
+  return makePipe(duplex, PIPE_BYTES) as [Connection<A>, Connection<B>];
+}
+
+/** A pipe in which a sender waits from `bytes` bytes on; 0: never. */
+export function makePipe(duplex: boolean, bytes: number): [Connection, Connection] {
+  const makeRing = (): number => createObject(ObjectKind.queue, [0, bytes, QueueKind.pipe], RING_BYTES);
   const forth = makeRing();
   const back = duplex ? makeRing() : 0;
   const rings = duplex ? [forth, back] : [forth];
@@ -241,10 +247,8 @@ export function Pipe<A = unknown, B = A>(duplex = true): [Connection<A>, Connect
   const second = makeEnd(back, forth, rings);
   // The ends keep them.
   for (const ring of rings) native.releaseObject(ring);
-  return [first as Connection<A>, second as Connection<B>];
+  return [first, second];
 }
-
-const makeRing = (): number => createObject(ObjectKind.queue, [0, PIPE_BYTES, QueueKind.pipe], RING_BYTES);
 
 function makeEnd(input: number, output: number, rings: number[]): Connection {
   return new Connection(opened(createObject(ObjectKind.connection, [input, output, 0], ObjectLayout.word, rings)));

@@ -46,7 +46,7 @@ export async function wait<T extends Waitable>(objects: Iterable<T>, options?: W
 }
 
 /** Resolves after `timeout` milliseconds, rejects with the reason of `signal`, and ends with `over`. */
-function limit(timeout: number | undefined, signal: AbortSignal | undefined, over: AbortSignal): Promise<void> {
+export function limit(timeout: number | undefined, signal: AbortSignal | undefined, over: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = timeout !== undefined && timeout <= MAX_TIMER ? setTimeout(resolve, timeout) : undefined;
     const abort = (): void => reject(signal?.reason);

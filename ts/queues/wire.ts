@@ -21,15 +21,26 @@ const LARGE = 4096;
 /** Room for what is not the bytes of a large buffer. */
 const SLACK = 256;
 
-/** Nothing can travel beside the bytes: the receiver is not known. */
+/** Takes what bytes cannot carry to a receiver that is known. */
+export interface Beside {
+  /** Answers the number under which the receiver finds `value`. */
+  attach(value: object): number;
+  attached(id: number): unknown;
+}
+
+/** With the message in the making. */
+let beside: Beside | undefined;
+
+/** Nothing can travel beside the bytes unless the receiver is known. */
 const hooks: Hooks = {
   attach(value) {
+    if (beside !== undefined) return beside.attach(value);
     const way = types.isSharedArrayBuffer(value) ? '; use an Array, which every thread can share' : '';
     throw new SerializationError(
       `a ${Object.prototype.toString.call(value).slice(8, -1)} cannot go through a queue or a pipe${way}`,
     );
   },
-  attached: () => undefined,
+  attached: (id) => beside?.attached(id),
   define: defineLate,
   load,
 };
@@ -39,14 +50,17 @@ export class Parcel {
   readonly values: readonly unknown[];
   /** What errors call them. */
   readonly label: string;
+  /** Absent where nobody knows the receiver. */
+  readonly beside: Beside | undefined;
   /** The next to be serialised. */
   next = 0;
   /** How many were put. */
   count = 0;
 
-  constructor(values: readonly unknown[], label: string) {
+  constructor(values: readonly unknown[], label: string, beside?: Beside) {
     this.values = values;
     this.label = label;
+    this.beside = beside;
   }
 }
 
@@ -83,6 +97,16 @@ class Wire {
    * @throws SerializationError if the first of them cannot be sent; a later one is left for the next call
    */
   write(area: number, parcel: Parcel): Batch {
+    const outer = beside;
+    beside = parcel.beside;
+    try {
+      return this.#writeAll(area, parcel);
+    } finally {
+      beside = outer;
+    }
+  }
+
+  #writeAll(area: number, parcel: Parcel): Batch {
     const { values, label } = parcel;
     const batch = { at: area, end: area, count: 0, block: 0 };
     const most = area + AREA - HEAD - WINDOW;
@@ -90,7 +114,7 @@ class Wire {
       const { next } = parcel;
       try {
         // Only the first one's error is told.
-        const name = batch.count > 0 || label === 'value' ? label : `${label}[${next}]`;
+        const name = batch.count === 0 && label === 'values' ? `${label}[${next}]` : label;
         batch.end = this.#write(values[next], batch.end, name);
       } catch (error) {
         if (batch.count === 0) throw error;
@@ -198,8 +222,21 @@ class Wire {
     return native.ringGet(ring, max, area, max === 1 ? HEAD + INLINE : AREA, wait, cell);
   }
 
-  /** Reads the `count` messages that were taken into an area. The errors of those that cannot be read go to `errors`. */
-  read(area: number, count: number, errors: unknown[]): unknown[] {
+  /**
+   * Reads the `count` messages that were taken into an area. The errors of those that cannot be read go to `errors`. `from`
+   * has what the sender sent beside them.
+   */
+  read(area: number, count: number, errors: unknown[], from?: Beside): unknown[] {
+    const outer = beside;
+    beside = from;
+    try {
+      return this.#readAll(area, count, errors);
+    } finally {
+      beside = outer;
+    }
+  }
+
+  #readAll(area: number, count: number, errors: unknown[]): unknown[] {
     const values: unknown[] = [];
     for (let at = area; count > 0; count--) {
       const bytes = memory.u32[at / 4];

@@ -13,10 +13,10 @@ import {
 } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
+import type { Output } from '../internal/output.js';
 import { Calls } from './calls.js';
 import type { WorkerAttachments } from './hooks.js';
 import type { Inputs } from './inputs.js';
-import type { Output } from './output.js';
 import { Ranges } from './ranges.js';
 import type { Results } from './results.js';
 import type { Runner, Runners } from './runners.js';

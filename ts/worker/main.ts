@@ -1,17 +1,16 @@
 import { workerData } from 'node:worker_threads';
-import { moduleLoading } from '../internal/functions/load.js';
+import { watchEnd } from '../internal/ending.js';
 import { LateCodec } from '../internal/late.js';
 import { Control, payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, useNative } from '../internal/native.js';
+import { Output } from '../internal/output.js';
 import { announceWorker, attach } from '../internal/runtime.js';
 import type { ToWorker } from '../pool/attachments.js';
 import type { FromWorker, WorkerSetup } from '../pool/worker-start.js';
-import { watchEnd } from './ending.js';
 import { WorkerAttachments } from './hooks.js';
 import { Inputs } from './inputs.js';
 import { Loop } from './loop.js';
-import { Output } from './output.js';
 import { Results } from './results.js';
 import { Runners } from './runners.js';
 import { Tasks } from './tasks.js';
@@ -27,11 +26,18 @@ useNative(setup.addon);
 let loop: Loop | undefined;
 attach(() => loop?.turn());
 native.sit(pool, seat, control);
-watchEnd(
-  control,
-  () => loop?.rescue(),
-  (error) => tell({ threw: encoded(error) }),
-);
+watchEnd({
+  left(code) {
+    try {
+      loop?.rescue();
+    } finally {
+      // What could not be published runs again. The owner may be blocked when it wants to know how the thread ended.
+      memory.i32[control / 4 + Control.exitCode] = code;
+      memory.u32[control / 4 + Control.exited] = 1;
+    }
+  },
+  threw: (error) => tell({ threw: encoded(error) }),
+});
 
 const attachments = new WorkerAttachments(port, seat);
 const codec = new LateCodec(attachments, 'result');
@@ -39,7 +45,7 @@ const tasks = new Tasks(seat + 1, codec, attachments);
 const runners = new Runners(pool);
 const output = new Output();
 output.install();
-announceWorker({ currentTask: () => tasks.currentTask(), moduleLoading, workerId: seat + 1 });
+announceWorker({ currentTask: () => tasks.currentTask(), workerId: seat + 1 });
 port.on('message', (message: ToWorker) => attachments.message(message));
 
 // Loading takes as long as a short task: rather now than within one whose time is limited, and otherwise soon.

@@ -3,7 +3,7 @@ import { builtinAt } from './builtins.js';
 import { type AnyFunction, type Definition, definitions, type SourceDefinition } from './definition.js';
 import { reference } from './reference.js';
 
-export { moduleLoading, resolveTask } from './resolve.js';
+export { resolveTask } from './resolve.js';
 
 /** How many compiled functions are kept. A program that makes functions without end must not fill the worker's memory. */
 const MAX_LOADED = 4096;

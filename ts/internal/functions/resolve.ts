@@ -4,11 +4,15 @@ import { type AnyFunction, definitionOfTask, type ModuleDefinition } from './def
 /** Modules that were imported, by URL. Failures are not kept: the next call tries again. */
 const modules = new Map<string, object>();
 
-let loading = 0;
+/** How many imports of tasks' modules are under way: one count per isolate, whatever the number of copies of this module. */
+const key = Symbol.for('manycore.loading');
+const scope = globalThis as { [key]?: { count: number } };
+if (scope[key] === undefined) Object.defineProperty(scope, key, { value: { count: 0 } });
+const loading = scope[key] as { count: number };
 
 /** Whether a task's module is being imported right now in this thread: its top level may be running. */
 export function moduleLoading(): boolean {
-  return loading > 0;
+  return loading.count > 0;
 }
 
 /**
@@ -17,11 +21,7 @@ export function moduleLoading(): boolean {
  */
 export async function resolveTask(definition: ModuleDefinition): Promise<AnyFunction> {
   const { url, name } = definition;
-  let module = modules.get(url);
-  if (module === undefined) {
-    module = await importModule(url);
-    modules.set(url, module);
-  }
+  const module = await importedModule(url);
   const found = pick(module, name);
   if (typeof found !== 'function') throw new TypeError(missing(definition, module, found));
   const reference = definitionOfTask(found);
@@ -31,14 +31,24 @@ export async function resolveTask(definition: ModuleDefinition): Promise<AnyFunc
   return found as AnyFunction;
 }
 
+/** The module of a task, or of the class of a process, imported once per thread. */
+export async function importedModule(url: string): Promise<object> {
+  let module = modules.get(url);
+  if (module === undefined) {
+    module = await importModule(url);
+    modules.set(url, module);
+  }
+  return module;
+}
+
 async function importModule(url: string): Promise<object> {
-  loading++;
+  loading.count++;
   try {
     return await import(url);
   } catch (error) {
     throw explained(error, url);
   } finally {
-    loading--;
+    loading.count--;
   }
 }
 

@@ -1,3 +1,4 @@
+import { SHARE_ENV } from 'node:worker_threads';
 import { expected } from '../describe.js';
 import { nearest } from '../nearest.js';
 
@@ -151,6 +152,32 @@ export function object(checks: Checks): Check {
     return readOptions(value, Object.fromEntries(named));
   };
 }
+
+/** Environment variables, or SHARE_ENV. */
+export const environment: Check = (value, name) => {
+  if (value === SHARE_ENV) return value;
+  if (!isObject(value)) throw new TypeError(expected(name, 'an object or SHARE_ENV', value));
+  for (const [key, text] of Object.entries(value)) {
+    if (text !== undefined && typeof text !== 'string')
+      throw new TypeError(expected(`${name}.${key}`, 'a string', text));
+  }
+  return value;
+};
+
+/** A size in MB, or anything else that is more than nothing. */
+const positive: Check = (value, name) => {
+  if (typeof value !== 'number') throw new TypeError(expected(name, 'a number above 0', value));
+  if (!(value > 0)) throw new RangeError(expected(name, 'a number above 0', value));
+  return value;
+};
+
+/** Memory limits as `worker_threads` takes them. */
+export const resourceLimits: Check = object({
+  maxOldGenerationSizeMb: positive,
+  maxYoungGenerationSizeMb: positive,
+  codeRangeSizeMb: positive,
+  stackSizeMb: positive,
+});
 
 /** The options of every wait. */
 export const waitChecks = { timeout: time, signal } satisfies Checks;

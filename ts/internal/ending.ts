@@ -1,26 +1,29 @@
-import { Control } from '../internal/layout.js';
-import { memory } from '../internal/memory.js';
-
 /** What Node's types leave out: its own way out, which ends the thread, and whether `process.exit` was called. */
 const node = process as unknown as { reallyExit(code: number): never; readonly _exiting?: boolean };
 
+/** What is to be done about the end of this isolate. */
+export interface EndWatcher {
+  /** It ends by itself, with this code. What this throws changes nothing. */
+  left(code: number): void;
+  /** It ends with an error that nobody caught. */
+  threw(error: unknown): void;
+}
+
 /**
- * Has `rescue` called before the thread ends by itself, and leaves word of how it ends for the owner, who may be blocked
- * when it wants to know. Without that word, the thread was ended from outside or ran out of memory.
+ * Has the watcher told of every end that comes from within by `process.exit` or by an error. Without a word from it, the
+ * isolate was ended from outside, ran out of memory, or had nothing left to do.
  *
  * A listener of `exit` would not do: if one of the user's throws, those behind it are not called. Such a throw ends the
  * thread all the same: Node does half of its work only once `process.exit` was called.
  */
-export function watchEnd(control: number, rescue: () => void, threw: (error: unknown) => void): void {
+export function watchEnd(watcher: EndWatcher): void {
   const { reallyExit } = node;
   node.reallyExit = (code) => {
     try {
-      rescue();
+      watcher.left(code);
     } catch {
-      // What could not be published runs again.
+      // There is nobody to tell.
     }
-    memory.i32[control / 4 + Control.exitCode] = code;
-    memory.u32[control / 4 + Control.exited] = 1;
     return reallyExit.call(process, code);
   };
   const { exit } = process;
@@ -29,13 +32,13 @@ export function watchEnd(control: number, rescue: () => void, threw: (error: unk
       return exit.call(process, code);
     } catch (error) {
       if (!node._exiting) throw error;
-      threw(error);
+      watcher.threw(error);
       // The listeners have been called; this time it ends.
       return exit.call(process, code);
     }
   };
   process.on('uncaughtExceptionMonitor', (error) => {
     const caught = process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback();
-    if (!caught) threw(error);
+    if (!caught) watcher.threw(error);
   });
 }

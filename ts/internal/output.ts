@@ -1,12 +1,17 @@
 import type { Writable } from 'node:stream';
-import { native } from '../internal/native.js';
+import { native } from './native.js';
 
 /**
  * What a worker prints goes straight to the file descriptor, in whole lines: Node's own way leads through two event
  * loops, so a line would come after the result of the task that printed it, or never.
  */
 export class Output {
-  readonly #streams = [new Lines(1), new Lines(2)];
+  readonly #streams: readonly Lines[];
+
+  /** @param fds where standard output and standard error go */
+  constructor(fds: readonly [number, number] = [1, 2]) {
+    this.#streams = fds.map((fd) => new Lines(fd));
+  }
 
   /** Takes over `process.stdout` and `process.stderr`, at their first use. */
   install(): void {

@@ -1,0 +1,88 @@
+import { Alive } from '../internal/alive.js';
+import { type Interruptible, watchInterrupts } from '../internal/interrupts.js';
+import { addPump } from '../internal/runtime.js';
+import { Agenda } from '../pool/agenda.js';
+import type { Running } from './running.js';
+
+/** A starting child is looked at this often while the thread blocks for something else, in milliseconds. */
+const START_MS = 5;
+
+/** The children of this isolate that run, and the calls that wait for them. */
+class Children implements Interruptible {
+  readonly running = true;
+  /** Their time limits. */
+  readonly agenda = new Agenda();
+  readonly #all = new Set<Running>();
+  /** Those that may not have what they were given yet. */
+  readonly #starting = new Set<Running>();
+  readonly #joins = new Set<(reason: Error) => void>();
+  readonly #alive = new Alive();
+  #watching = false;
+
+  add(child: Running): void {
+    this.#watch();
+    this.#all.add(child);
+    this.#starting.add(child);
+    if (!child.daemon) this.#alive.began();
+  }
+
+  begun(child: Running): void {
+    this.#starting.delete(child);
+  }
+
+  remove(child: Running): void {
+    if (!this.#all.delete(child)) return;
+    this.#starting.delete(child);
+    if (!child.daemon) this.#alive.ended();
+  }
+
+  /** Ctrl+C ends what waits for children, and children as the system would end processes of their own. */
+  get pending(): number {
+    return this.#all.size + this.#joins.size;
+  }
+
+  refuseAll(error: () => Error): void {
+    for (const refuse of [...this.#joins]) refuse(error());
+    for (const child of [...this.#all]) child.interrupt(INTERRUPTED);
+  }
+
+  /** A call waits for a child: it keeps Node alive until it has ended, and Ctrl+C calls `refuse`. */
+  async joining<T>(wait: (refused: Promise<never>) => Promise<T>): Promise<T> {
+    this.#watch();
+    let refuse!: (reason: Error) => void;
+    const refused = new Promise<never>((_, reject) => {
+      refuse = reject;
+    });
+    refused.catch(() => {});
+    this.#joins.add(refuse);
+    this.#alive.began();
+    try {
+      return await wait(refused);
+    } finally {
+      this.#alive.ended();
+      this.#joins.delete(refuse);
+    }
+  }
+
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    addPump({
+      pump: () => this.#pump(),
+      busy: () => this.#starting.size > 0,
+    });
+    watchInterrupts(this);
+  }
+
+  /** The thread blocks: time limits are kept, and who has started is known. */
+  #pump(): number {
+    for (const child of [...this.#starting]) child.poll();
+    this.agenda.poll();
+    return Math.min(this.agenda.next(), this.#starting.size > 0 ? START_MS : Number.POSITIVE_INFINITY);
+  }
+}
+
+/** What Ctrl+C does to a child that does not handle it. */
+export const INTERRUPTED = { exitCode: -2, signal: 'SIGINT', reason: 'interrupted' } as const;
+
+export const children: Children = new Children();

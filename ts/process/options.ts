@@ -1,0 +1,106 @@
+import type { ResourceLimits, SHARE_ENV } from 'node:worker_threads';
+import { expected } from '../internal/describe.js';
+import {
+  array,
+  type Check,
+  environment,
+  isObject,
+  ofType,
+  optionsOf,
+  resourceLimits,
+  strings,
+  time,
+} from '../internal/options/checks.js';
+import type { StartMethod } from '../internal/self.js';
+import { type BoundContext, startMethodOf } from '../internal/start-method.js';
+
+/** What a process is known by when its log file is named. */
+export interface ProcessInfo {
+  readonly name: string;
+  /** The operating system's number of the process that it runs in. */
+  readonly pid: number;
+  /** Its thread's number; 0 for the main thread of a process of its own. */
+  readonly threadId: number;
+}
+
+/** Where what a process prints goes: with the parent's, to `stdout` and `stderr` of the `Process`, or to a file. */
+export type Stdio = 'inherit' | 'pipe' | { readonly file: (process: ProcessInfo) => string };
+
+/** What `new Process` takes. Python: the arguments of `multiprocessing.Process`. */
+// biome-ignore lint/suspicious/noExplicitAny: only `any` stands for the parameters of every function
+export interface ProcessOptions<A extends unknown[] = any[], R = unknown> {
+  /**
+   * What the process runs: any function that a pool takes. It may be `async`.
+   * @default nothing; a subclass overrides `run`
+   */
+  target?: (...args: A) => R;
+  /** The arguments of `target`. They are sent when the process starts. @default [] */
+  args?: Readonly<NoInfer<A>>;
+  /** @default the name of the class and a number, such as `Process-1`, or `Process-1:2` for the second that this one starts */
+  name?: string;
+  /**
+   * A daemon does not keep Node alive, and ends with its parent.
+   * @default that of the process which makes it; false in the main one
+   */
+  daemon?: boolean;
+  /**
+   * How it is started: `'thread'`, `'spawn'`, or a `Context`.
+   * @default getStartMethod()
+   */
+  context?: StartMethod | BoundContext;
+  /**
+   * The time that it may take, in milliseconds from `start()`. Then it is terminated, and `result` rejects with
+   * TimeoutError.
+   * @default no limit
+   */
+  timeout?: number;
+  /** Memory limits, in MB, as `worker_threads` takes them. */
+  resourceLimits?: ResourceLimits;
+  /** Its environment variables; for a thread also `SHARE_ENV`. @default a copy of `process.env` */
+  env?: NodeJS.Dict<string> | typeof SHARE_ENV;
+  /** Node's own flags for it. @default those of this process @example ['--import', 'tsx'] */
+  execArgv?: readonly string[];
+  /**
+   * Where what it prints goes. `'inherit'`: to where this process prints, in whole lines. `'pipe'`: to `process.stdout` and
+   * `process.stderr` of the `Process`. A `file` is appended to, in whole lines.
+   * @default 'inherit'
+   * @example { file: ({ threadId }) => `worker-${threadId}.log` }
+   */
+  stdio?: Stdio;
+}
+
+const stdio: Check = (value, name) => {
+  const what = "'inherit', 'pipe' or an object `{ file: (process) => path }`";
+  if (typeof value === 'string') {
+    if (value !== 'inherit' && value !== 'pipe') throw new RangeError(expected(name, what, value));
+    return value;
+  }
+  if (!isObject(value)) throw new TypeError(expected(name, what, value));
+  const { file } = value as { file?: unknown };
+  if (typeof file !== 'function') throw new TypeError(expected(`${name}.file`, 'a function', file));
+  return { file };
+};
+
+/** A process's own list of arguments: later changes of the caller's are not seen. */
+const copied: Check = (value, name) => [...(array(value, name) as unknown[])];
+
+const checks = {
+  target: ofType('function'),
+  args: copied,
+  name: ofType('string'),
+  daemon: ofType('boolean'),
+  context: startMethodOf,
+  timeout: time,
+  resourceLimits,
+  env: environment,
+  execArgv: strings,
+  stdio,
+} satisfies Record<keyof ProcessOptions, Check>;
+
+/** The checked options, the context as the name of its start method. */
+export type CheckedOptions = Omit<ProcessOptions, 'context'> & { readonly context?: StartMethod | undefined };
+
+/** Checks what `new Process` was given. Throws TypeError or RangeError that names the option. */
+export function processOptions(given: unknown): CheckedOptions {
+  return given === undefined ? {} : optionsOf<CheckedOptions>(given, checks);
+}

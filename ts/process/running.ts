@@ -1,0 +1,244 @@
+import { expected } from '../internal/describe.js';
+import { TimeoutError, WorkerLostError } from '../internal/errors.js';
+import { blockOf } from '../internal/handles.js';
+import { ready } from '../internal/ready.js';
+import type { SelfFacts } from '../internal/self.js';
+import type { WaitLimits } from '../internal/waiting.js';
+import type { Connection } from '../queues/connection.js';
+import { Channel, channelEnds, type Message, type Receiver } from './channel.js';
+import type { Destination } from './child.js';
+import { children } from './children.js';
+import type { Ending, Launch, Launched, Launcher } from './launcher.js';
+import type { ProcessInfo } from './options.js';
+import type { Pending } from './outcome.js';
+import type { Home } from './subclass.js';
+import { printFailure } from './traceback.js';
+
+/** What a child is to do, and as whom. */
+export interface Order {
+  readonly facts: SelfFacts;
+  readonly launch: Omit<Launch, 'channel'>;
+  readonly target: unknown;
+  readonly args: readonly unknown[];
+  /** Where its class is found, if that is a subclass. */
+  readonly home: Home | undefined;
+  /** The object's own fields. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Answers the path of the file that its output goes to. */
+  readonly file: ((process: ProcessInfo) => string) | undefined;
+  /** In milliseconds. */
+  readonly timeout: number;
+}
+
+/** What a child's owner waits for. */
+export interface Outcomes {
+  readonly exited: Pending<number>;
+  readonly result: Pending<unknown>;
+}
+
+/** Why a child is made to end. */
+export interface Farewell {
+  readonly exitCode: number;
+  readonly signal: string;
+  readonly reason: string;
+  /** What `result` rejects with in place of WorkerLostError. */
+  readonly error?: Error;
+}
+
+/** A child, from its start until it has ended: the parent's side. */
+export class Running implements Receiver {
+  readonly name: string;
+  readonly daemon: boolean;
+  readonly launched: Launched;
+  readonly #outcomes: Outcomes;
+  readonly #channel: Channel;
+  /** The child's end, which this isolate keeps until the child has opened it. */
+  #theirs: Connection | undefined;
+  #farewell: Farewell | undefined;
+  /** What the child said that its exit code will be. */
+  #leaves: number | undefined;
+  #exitCode: number | undefined;
+  #handlesInterrupt = false;
+  /** The child has printed its failure. */
+  #told = false;
+  #forgetTimeout: (() => void) | undefined;
+
+  /**
+   * Starts a child.
+   * @throws SerializationError if something that it is given cannot be sent; what the launcher throws
+   */
+  constructor(launcher: Launcher, order: Order, outcomes: Outcomes) {
+    this.name = order.facts.name;
+    this.daemon = order.facts.daemon;
+    this.#outcomes = outcomes;
+    ready();
+    const [ours, theirs] = channelEnds();
+    const preparation = launcher.prepare();
+    this.#channel = new Channel(ours, this, preparation.beside);
+    this.#theirs = theirs;
+    let launched: Launched | undefined;
+    try {
+      this.#channel.sendWith(['target'], order.target, 'target');
+      this.#channel.sendWith(['args'], order.args, 'args');
+      this.#channel.sendWith(['fields'], order.fields, 'this');
+      launched = preparation.launch({ ...order.launch, channel: blockOf(theirs) });
+      const path = pathOf(order.file, { name: this.name, pid: launched.pid, threadId: launched.threadId });
+      const destination: Destination = { piped: order.launch.piped, path };
+      this.#channel.send(['start', order.facts, order.home, destination, outcomes.result.outcome.read]);
+    } catch (error) {
+      launched?.kill();
+      launched?.dispose();
+      this.#letGo();
+      throw error;
+    }
+    this.launched = launched;
+    children.add(this);
+    this.#watch(order.timeout);
+  }
+
+  #watch(timeout: number): void {
+    if (timeout !== Number.POSITIVE_INFINITY) {
+      const error = new TimeoutError(`Process ${this.name} has not ended within ${timeout} ms`);
+      const late: Farewell = { exitCode: -15, signal: 'SIGTERM', reason: 'timed out', error };
+      this.#forgetTimeout = children.agenda.in(timeout, () => this.terminate(late));
+    }
+    const { outcome } = this.#outcomes.result;
+    outcome.onRead = () => {
+      if (this.#exitCode === undefined) this.#channel.send(['read']);
+    };
+    this.#channel.listen();
+    void this.launched.ended.then((ending) => {
+      // What it said last.
+      this.#channel.poll();
+      this.#settle(ending);
+    });
+  }
+
+  /** Whether the child has opened its end of the channel, and so has all that it was given. */
+  get begun(): boolean {
+    return this.#theirs === undefined;
+  }
+
+  /** Its exit code, once it has ended: looks now, whatever the event loop knows. */
+  poll(): number | undefined {
+    if (this.#exitCode !== undefined) return this.#exitCode;
+    this.#channel.poll();
+    // Its death is seen once this isolate has let go of the child's end.
+    if (this.begun) this.#channel.poll();
+    const stage = this.#channel.over ? 'over' : this.begun ? 'running' : 'starting';
+    const ending = this.launched.pollEnd(stage);
+    if (ending !== undefined) this.#settle(ending);
+    return this.#exitCode;
+  }
+
+  /** Blocks the thread until the child has ended, or the time is up. */
+  block(limits: WaitLimits): void {
+    if (this.poll() === undefined) this.#channel.block(() => this.poll(), limits);
+  }
+
+  terminate(farewell: Farewell): void {
+    if (!this.#bid(farewell)) return;
+    this.launched.terminate();
+  }
+
+  kill(farewell: Farewell): void {
+    if (!this.#bid(farewell)) return;
+    this.launched.kill();
+  }
+
+  interrupt(farewell: Farewell): void {
+    if (this.poll() !== undefined) return;
+    if (!this.#handlesInterrupt) this.#farewell ??= farewell;
+    else this.#channel.send(['interrupt']);
+    this.launched.interrupt(this.#handlesInterrupt);
+  }
+
+  /** False: it has ended already. */
+  #bid(farewell: Farewell): boolean {
+    if (this.poll() !== undefined) return false;
+    this.#farewell ??= farewell;
+    return true;
+  }
+
+  // ------------------------------------------------------------------------------------- from the child
+
+  message([kind, a]: Message, payload: unknown): void {
+    if (kind === 'hello') this.#opened();
+    else if (kind === 'value') this.#outcomes.result.resolve(payload);
+    else if (kind === 'unsendable') this.#outcomes.result.reject(payload);
+    else if (kind === 'error') this.#failed(payload, a as boolean);
+    else if (kind === 'leaves') this.#leaves = a as number;
+    else if (kind === 'handles') this.#handlesInterrupt = a as boolean;
+  }
+
+  unreadable(error: unknown): void {
+    this.#outcomes.result.reject(error);
+  }
+
+  hungUp(): void {}
+
+  #opened(): void {
+    this.#theirs?.close();
+    this.#theirs = undefined;
+    children.begun(this);
+  }
+
+  #failed(error: unknown, told: boolean): void {
+    this.#told ||= told;
+    this.#outcomes.result.reject(error);
+  }
+
+  // ---------------------------------------------------------------------------------------- the end
+
+  #settle(ending: Ending): void {
+    if (this.#exitCode !== undefined) return;
+    const exitCode = this.#leaves ?? this.#farewell?.exitCode ?? ending.exitCode;
+    this.#exitCode = exitCode;
+    this.#forgetTimeout?.();
+    const { exited, result } = this.#outcomes;
+    if (result.open) result.reject(this.#lost(exitCode, ending));
+    exited.resolve(exitCode);
+    this.launched.dispose();
+    this.#letGo();
+    children.remove(this);
+  }
+
+  /** Why there is no result. */
+  #lost(exitCode: number, ending: Ending): unknown {
+    const farewell = this.#leaves === undefined ? this.#farewell : undefined;
+    if (farewell?.error !== undefined) return this.#tell(farewell.error);
+    if (this.#leaves === undefined && farewell === undefined && ending.error !== undefined) {
+      return this.#tell(ending.error);
+    }
+    const reason = farewell?.reason ?? (this.#leaves === undefined ? ending.reason : `exit code ${exitCode}`);
+    const error = new WorkerLostError(`Process ${this.name} ended before its target returned: ${reason}`, {
+      exitCode,
+      signal: farewell?.signal ?? null,
+      reason,
+    });
+    return farewell === undefined && this.#leaves === undefined ? this.#tell(error) : error;
+  }
+
+  /** A failure that the child could not print is printed here, unless somebody reads it. */
+  #tell<E>(error: E): E {
+    const { outcome } = this.#outcomes.result;
+    // Whoever reads it does so by the next turn of the event loop.
+    setImmediate(() => {
+      if (!this.#told && !outcome.read) printFailure(this.name, error);
+    });
+    return error;
+  }
+
+  #letGo(): void {
+    this.#channel.close();
+    this.#theirs?.close();
+    this.#theirs = undefined;
+  }
+}
+
+function pathOf(file: Order['file'], process: ProcessInfo): string | undefined {
+  if (file === undefined) return undefined;
+  const path: unknown = file(process);
+  if (typeof path !== 'string') throw new TypeError(expected('stdio.file', 'a function that returns a path', path));
+  return path;
+}
