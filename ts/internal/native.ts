@@ -26,6 +26,7 @@ export interface Native {
   contextAlive(context: number): boolean;
   lockLook(block: number, recover: boolean, stay: boolean): number;
   lockRelease(block: number): number;
+  lockPutBack(block: number, dead: number): boolean;
   lockLeave(block: number): void;
   semaphoreLook(block: number, stay: boolean): boolean;
   semaphoreRelease(block: number, count: number): number;
@@ -69,6 +70,7 @@ export interface Native {
   resumeLater(): void;
   wait(spinUs: number, timeoutUs: number): number;
   countInterrupts(): number;
+  endAtInterrupt(nth: number): void;
   counters(pool: number, worker: number): number[];
   bucketStarts(): number[];
   nowMs(): number;

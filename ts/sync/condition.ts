@@ -18,6 +18,7 @@ import {
   openHandle,
   SharedObject,
 } from '../shared/objects.js';
+import { ConditionWait } from './condition-wait.js';
 import type { Guard } from './guard.js';
 import { Lock } from './lock.js';
 import { type AcquireOptions, waitOptions } from './options.js';
@@ -103,21 +104,18 @@ export class Condition extends SharedObject {
    * @throws StateError if this thread does not hold the lock
    * @throws the signal's reason when it fires
    * @throws OwnerDiedError if the lock's next holder died with it: then it is not held
+   * @throws InterruptedError on Ctrl+C: the lock is held again if it could be had within half a second
+   * @throws StateError if the lock's guard is released, or its `withLock` ends, before the wait has: `await` is missing
    */
   async wait(options?: WaitOptions): Promise<boolean> {
     const limits = this.#start('wait', options);
-    const block = this.objectBlock;
-    const ticket = native.conditionEnter(block);
-    const held = this.#lock.suspend();
-    let notified = false;
+    const wait = new ConditionWait(this.objectBlock, this.#lock, this.#line);
     try {
-      const look = (): true | undefined => native.conditionNotified(block, ticket) || undefined;
-      notified = (await this.#line.wait(look, limits)) !== timedOut;
-    } finally {
-      await this.#lock.resume(held);
-      if (!notified) notified = native.conditionForget(block, ticket);
+      wait.ended((await this.#line.wait(wait.look, limits)) !== timedOut);
+    } catch (error) {
+      wait.failed(error);
     }
-    return notified;
+    return wait.takeBack();
   }
 
   /**
@@ -126,20 +124,15 @@ export class Condition extends SharedObject {
    */
   waitSync(options?: WaitOptions): boolean {
     const limits = this.#start('waitSync', options);
-    const block = this.objectBlock;
     const why = 'No other thread has this condition: nobody could notify this one while it waits';
-    mustHaveHope(block, limits, why);
-    const ticket = native.conditionEnter(block);
-    const held = this.#lock.suspend();
-    let notified = false;
+    mustHaveHope(this.objectBlock, limits, why);
+    const wait = new ConditionWait(this.objectBlock, this.#lock, this.#line);
     try {
-      const look = (): true | undefined => native.conditionNotified(block, ticket) || undefined;
-      notified = blockThread(this.#line, look, limits) === true;
-    } finally {
-      this.#lock.resumeSync(held);
-      if (!notified) notified = native.conditionForget(block, ticket);
+      wait.ended(blockThread(this.#line, wait.look, limits) === true);
+    } catch (error) {
+      wait.failed(error);
     }
-    return notified;
+    return wait.takeBackSync();
   }
 
   /**

@@ -13,6 +13,8 @@ import { StateError } from '../internal/errors.js';
 export class Guard implements Disposable, AsyncDisposable {
   /** The holder before this one died: what the lock guards may be half done. Only with `{ recover: true }`. */
   readonly recovered: boolean;
+  /** A condition's wait has let go of the lock for it: to be called when it is released meanwhile. @internal */
+  abandoned: (() => void) | undefined;
   #release: (() => void) | undefined;
 
   /** @internal */

@@ -14,6 +14,14 @@ const WAITED = 0x80000000;
 const Look = { recovered: 1, sleep: 2, ownerDied: 3 } as const;
 const Released = { ownTurn: 1, notHeld: 2 } as const;
 
+/** How a lock was held before a condition's wait let go of it. */
+export interface Suspended {
+  /** It was given up meanwhile: nobody would release it if it was taken back. */
+  readonly abandoned: boolean;
+  /** The wait has ended; `taken`: this isolate has the lock again. */
+  resume(taken: boolean): void;
+}
+
 /**
  * A lock's state in the region, as this isolate sees it: a word with the holder's number. As long as nobody waits, it is
  * taken and released by one compare-exchange here.
@@ -93,6 +101,29 @@ export class LockState {
     return true;
   }
 
+  /**
+   * Calls `run` with the lock of a holder that has died, and leaves the lock as it was, to be recovered. False: it was not
+   * so any more.
+   */
+  asHeir(run: () => void): boolean {
+    const { holder } = this;
+    const found = native.lockLook(this.block, true, this.#line.length > 0);
+    if (found === Look.sleep) {
+      if (this.#line.length === 0) native.lockLeave(this.block);
+      return false;
+    }
+    if (found !== Look.recovered) {
+      this.release();
+      return false;
+    }
+    try {
+      run();
+    } finally {
+      if (native.lockPutBack(this.block, holder)) this.#line.look();
+    }
+    return true;
+  }
+
   /** Frees the lock if this isolate holds it still: a guard must not free what was lost and is another's by now. */
   releaseOwn(): void {
     if (this.heldHere) this.release();
@@ -107,6 +138,7 @@ export class LockState {
   }
 }
 
+/** The error of who meets a lock whose holder has died. */
 function ownerDied(): OwnerDiedError {
   return new OwnerDiedError(
     'The holder of the lock died, and what it guards may be half done; acquire it with `{ recover: true }` to mend that',

@@ -9,7 +9,7 @@ import {
   SharedObject,
 } from '../shared/objects.js';
 import { Guard } from './guard.js';
-import { LockState } from './lock-state.js';
+import { LockState, type Suspended } from './lock-state.js';
 import { type AcquireOptions, acquireOptions } from './options.js';
 import { notInTime } from './wait-errors.js';
 
@@ -29,6 +29,8 @@ import { notInTime } from './wait-errors.js';
 export class Lock extends SharedObject {
   /** @internal */
   readonly state: LockState;
+  /** The guard of this isolate that holds the lock. */
+  #holder: Guard | undefined;
 
   /** A free lock. */
   constructor();
@@ -125,23 +127,36 @@ export class Lock extends SharedObject {
     }
   }
 
-  /** Lets go of the lock for a while, whoever holds it in this isolate. @internal */
-  suspend(): undefined {
+  /**
+   * Lets go of the lock for a while, whoever holds it in this isolate. If a guard does that is released meanwhile,
+   * `abandoned` is called, and the lock is not to be taken back. @internal
+   */
+  suspend(abandoned: () => void): Suspended {
+    const guard = this.#holder;
+    if (guard !== undefined) guard.abandoned = abandoned;
+    this.#holder = undefined;
     this.state.release();
-  }
-
-  /** Takes the lock again after {@link suspend}. @internal */
-  async resume(_held: unknown): Promise<void> {
-    await this.state.acquire({});
-  }
-
-  /** @internal */
-  resumeSync(_held: unknown): void {
-    this.state.acquireSync({});
+    return {
+      get abandoned() {
+        return guard?.held === false;
+      },
+      resume: (taken) => {
+        if (guard === undefined) return;
+        guard.abandoned = undefined;
+        if (taken) this.#holder = guard;
+      },
+    };
   }
 
   #guard(): Guard {
-    return new Guard(() => this.state.releaseOwn(), this.recovered);
+    const guard: Guard = new Guard(() => {
+      // A wait has let go of it, and it may be another's.
+      if (this.#holder !== guard) return guard.abandoned?.();
+      this.#holder = undefined;
+      this.state.releaseOwn();
+    }, this.recovered);
+    this.#holder = guard;
+    return guard;
   }
 
   [inspect.custom](): string {

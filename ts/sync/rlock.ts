@@ -4,7 +4,7 @@ import { Facet, handleKey, type SharedHandle } from '../internal/handles.js';
 import { nativePath } from '../internal/native.js';
 import { adopt, createObject, ObjectKind, ObjectLayout, type Opened, onOpen, opened } from '../shared/objects.js';
 import { RGuard } from './guard.js';
-import { LockState } from './lock-state.js';
+import { LockState, type Suspended } from './lock-state.js';
 import { type AcquireOptions, acquireOptions } from './options.js';
 import { notInTime } from './wait-errors.js';
 
@@ -12,12 +12,6 @@ import { notInTime } from './wait-errors.js';
 const THREAD = Symbol('the thread');
 const TASK = Symbol('a task');
 type Owner = typeof THREAD | typeof TASK | RGuard;
-
-/** How a lock was held before it was let go of for a while. */
-interface Held {
-  readonly owner: Owner | undefined;
-  readonly depth: number;
-}
 
 /**
  * A lock that its holder can take again. Blocking methods hold it for the thread, which may take it as often as it
@@ -40,6 +34,8 @@ export class RLock implements SharedHandle {
   readonly #within: object | undefined;
   #owner: Owner | undefined;
   #depth = 0;
+  /** How often those guards took the lock that a condition's wait has let go of for them. */
+  readonly #suspended = new Map<RGuard, number>();
 
   /** A free lock. */
   constructor();
@@ -167,30 +163,31 @@ export class RLock implements SharedHandle {
     }
   }
 
-  /** Lets go of the lock for a while, however often it was taken. @internal */
-  suspend(): unknown {
-    const held: Held = { owner: this.#owner, depth: this.#depth };
+  /** As {@link Lock.suspend}, however often it was taken. @internal */
+  suspend(abandoned: () => void): Suspended {
+    const owner = this.#owner;
+    const depth = this.#depth;
+    const suspended = this.#suspended;
+    const guard = typeof owner === 'object' ? owner : undefined;
+    if (guard !== undefined) {
+      guard.abandoned = abandoned;
+      suspended.set(guard, depth);
+    }
     this.#owner = undefined;
     this.#depth = 0;
     this.state.release();
-    return held;
-  }
-
-  /** Takes the lock again after {@link suspend}, as often as it was taken then. @internal */
-  async resume(held: unknown): Promise<void> {
-    await this.state.acquire({});
-    this.#restore(held as Held);
-  }
-
-  /** @internal */
-  resumeSync(held: unknown): void {
-    this.state.acquireSync({});
-    this.#restore(held as Held);
-  }
-
-  #restore({ owner, depth }: Held): void {
-    this.#owner = owner;
-    this.#depth = depth;
+    return {
+      get abandoned() {
+        return guard !== undefined && suspended.get(guard) === 0;
+      },
+      resume: (taken) => {
+        if (taken) this.#owner = owner;
+        if (taken) this.#depth = guard === undefined ? depth : (suspended.get(guard) ?? 0);
+        if (guard === undefined) return;
+        guard.abandoned = undefined;
+        suspended.delete(guard);
+      },
+    };
   }
 
   #take(owner: Owner): void {
@@ -205,12 +202,21 @@ export class RLock implements SharedHandle {
   }
 
   #guard(): RGuard {
-    const give = () => this.#give();
+    const give = () => {
+      const taken = this.#suspended.get(guard);
+      if (taken === undefined) {
+        if (this.#owner === guard) this.#give();
+        return;
+      }
+      this.#suspended.set(guard, taken - 1);
+      if (taken === 1) guard.abandoned?.();
+    };
     const enter = () => {
+      if (this.#owner !== guard) throw new StateError('A wait() has let go of the lock that the guard holds');
       this.#depth++;
       return give;
     };
-    const guard = new RGuard(give, this.recovered, enter);
+    const guard: RGuard = new RGuard(give, this.recovered, enter);
     this.#take(guard);
     return guard;
   }

@@ -43,6 +43,12 @@ pub fn lock_release(object: u32) -> Result<u32> {
     })
 }
 
+/// Puts a lock back that this isolate got from the holder `dead`, which died. True: a waiter of this isolate is to look.
+#[napi(catch_unwind)]
+pub fn lock_put_back(object: u32, dead: u32) -> Result<bool> {
+    at_gate(object, |gate, parties, me| lock::put_back(gate, parties, me, dead).own)
+}
+
 /// This isolate waits for the lock no more.
 #[napi(catch_unwind)]
 pub fn lock_leave(object: u32) -> Result<()> {

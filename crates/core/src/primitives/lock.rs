@@ -104,6 +104,21 @@ pub fn release<A: Word32, B: Word64>(gate: &Gate<'_, A, B>, parties: &impl Parti
     Err(NotHeld)
 }
 
+/// Puts a lock back as the caller has found it ([`Look::GotRecovered`]): its holder `dead` has died, and what it guards is
+/// to be mended. All that wait are rung, as at a death; `own`: those of the caller's context are to look.
+pub fn put_back<A: Word32, B: Word64>(gate: &Gate<'_, A, B>, parties: &impl Parties, me: u32, dead: u32) -> Rung {
+    let mut word = Word(gate.word.load());
+    while word.holder() == Some(me) {
+        match gate.word.compare_exchange(word.0, dead) {
+            // SYNC POINT: the dead holder, then look at the bits. Pairs with `look`, as a release does.
+            Ok(_) if word.0 & WAITED != 0 => return gate.ring_all(parties, me),
+            Ok(_) => break,
+            Err(now) => word = Word(now),
+        }
+    }
+    Rung::default()
+}
+
 /// The context `me` waits no more: the last of its waiters gave up, or it has died. Also for one that was rung and cannot
 /// look, because it sleeps for something else; it must look as soon as it can.
 pub fn leave<A: Word32, B: Word64>(gate: &Gate<'_, A, B>, parties: &impl Parties, me: u32) {
@@ -200,6 +215,21 @@ mod tests {
         room.die(B);
         release(&gate, &room, C).unwrap();
         assert_eq!(look(&gate, &room, C, false, false), Look::Got, "released by somebody who knew");
+    }
+
+    #[test]
+    fn a_lock_that_is_put_back_waits_for_somebody_who_recovers() {
+        let room = Room::new(3, A, 0);
+        let gate = room.gate();
+        room.die(A);
+        assert_eq!(look(&gate, &room, B, true, false), Look::GotRecovered);
+        assert_eq!(look(&gate, &room, C, true, false), Look::Sleep);
+        assert_eq!(put_back(&gate, &room, B, A), Rung { others: 1, own: false });
+        assert_eq!(gate.word.load(), A);
+        assert_eq!(look(&gate, &room, B, false, true), Look::OwnerDied);
+        assert_eq!(look(&gate, &room, C, true, false), Look::GotRecovered);
+        assert_eq!(put_back(&gate, &room, B, A), Rung::default(), "it is another's by now");
+        assert_eq!(gate.word.load() & !WAITED, C);
     }
 
     #[test]
@@ -374,6 +404,24 @@ mod models {
             give(&room, C);
             reborn.join().unwrap();
             other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_lock_that_is_put_back_reaches_who_recovers() {
+        loom::model(|| {
+            let room = Arc::new(Room::new(3, C, 0));
+            room.die(C);
+            let recovers = thread(&room, |room| {
+                assert_eq!(acquire(room, A, true), Look::GotRecovered);
+                give(room, A);
+            });
+            match look(&room.gate(), &*room, B, true, false) {
+                Look::GotRecovered => drop(put_back(&room.gate(), &*room, B, C)),
+                Look::Got => give(&room, B),
+                _ => leave(&room.gate(), &*room, B),
+            }
+            recovers.join().unwrap();
         });
     }
 
