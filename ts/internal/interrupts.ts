@@ -1,9 +1,11 @@
 import { isMainThread } from 'node:worker_threads';
 import { InterruptedError } from './errors.js';
 import { native, nativePath } from './native.js';
+import { outliveRejections } from './outlive.js';
 
 /** What Ctrl+C ends. */
 export interface Interruptible {
+  /** How many wait for something: while nobody does, Ctrl+C ends the process, as without manycore. */
   readonly pending: number;
   readonly running: boolean;
   refuseAll(error: () => Error): void;
@@ -30,7 +32,7 @@ const own = new Set<Interruptible>();
 
 /** Has Ctrl+C end the pool's pending calls, unless the program handles SIGINT itself. */
 export function watchInterrupts(pool: Interruptible): void {
-  // After the first Ctrl+C the second is left to the system, which kills.
+  // After the first Ctrl+C there is only the second, which ends the process.
   if (!isMainThread || shared.interrupted) return;
   const first = own.size === 0;
   const nobodyWatched = shared.pools.size === 0;
@@ -38,9 +40,12 @@ export function watchInterrupts(pool: Interruptible): void {
   if (first) {
     shared.listeners.add(onInterrupt);
     process.prependListener('SIGINT', onInterrupt);
+    process.on('newListener', onNewListener);
+    process.on('removeListener', onRemovedListener);
   }
   // Pools that run in the calling thread alone do not load the addon.
   const counted = native === undefined ? 0 : native.countInterrupts();
+  if (first) guard();
   if (nobodyWatched || !shared.seen.has(nativePath)) shared.seen.set(nativePath, counted);
   own.add(pool);
   shared.pools.add(pool);
@@ -49,9 +54,8 @@ export function watchInterrupts(pool: Interruptible): void {
 /** The pool has ended. */
 export function unwatchInterrupts(pool: Interruptible): void {
   shared.pools.delete(pool);
-  if (!own.delete(pool) || own.size > 0) return;
-  shared.listeners.delete(onInterrupt);
-  process.off('SIGINT', onInterrupt);
+  if (!own.delete(pool) || own.size > 0 || shared.interrupted) return;
+  stopListening();
 }
 
 /**
@@ -62,15 +66,24 @@ export function checkInterrupts(counted: number): void {
   if (counted === shared.seen.get(nativePath)) return;
   shared.seen.set(nativePath, counted);
   if (!isForManycore()) return;
+  heard = true;
   interrupt();
   throw interruptedError();
 }
 
+/** A call that blocked has dealt with the Ctrl+C of which the event loop is still to tell. */
+let heard = false;
+
 /** The event loop has turned since Ctrl+C was pressed. */
 function onInterrupt(): void {
+  // Another copy has dealt with it.
+  if (!process.listeners('SIGINT').includes(onInterrupt)) return;
+  const alreadyHeard = heard;
+  heard = false;
   if (native !== undefined) shared.seen.set(nativePath, native.countInterrupts());
-  if (!isForManycore()) return;
-  if ([...shared.pools].some((pool) => pool.running && pool.pending > 0)) {
+  if (alreadyHeard || !isForManycore()) return;
+  const awaited = [...shared.pools].some((pool) => pool.running && pool.pending > 0);
+  if (awaited && !shared.interrupted) {
     interrupt();
   } else {
     stopListening();
@@ -85,15 +98,37 @@ function isForManycore(): boolean {
 }
 
 function interrupt(): void {
-  // From here on Ctrl+C kills, even where no JavaScript runs; and the event loop is not told of the one that came.
-  stopListening();
   shared.interrupted = true;
+  // Other copies are not told, and have nothing to do with the second.
+  for (const listener of shared.listeners) if (listener !== onInterrupt) process.off('SIGINT', listener);
+  guard();
   process.exitCode = 130;
+  outliveRejections(130);
   for (const pool of [...shared.pools]) if (pool.running) pool.refuseAll(interruptedError);
 }
 
 function stopListening(): void {
-  for (const listener of shared.listeners) process.off('SIGINT', listener);
+  shared.listeners.delete(onInterrupt);
+  process.off('newListener', onNewListener);
+  process.off('removeListener', onRemovedListener);
+  process.off('SIGINT', onInterrupt);
+  native?.endAtInterrupt(0);
+}
+
+/**
+ * Has the second Ctrl+C end the process even where no JavaScript runs that would see the first one: this thread may compute
+ * or block, and without manycore the first one would have ended it. After the first, the next one does.
+ */
+function guard(): void {
+  native?.endAtInterrupt(!isForManycore() ? 0 : shared.interrupted ? 1 : 2);
+}
+
+function onNewListener(event: string | symbol, listener: unknown): void {
+  if (event === 'SIGINT' && !shared.listeners.has(listener as () => void)) native?.endAtInterrupt(0);
+}
+
+function onRemovedListener(event: string | symbol): void {
+  if (event === 'SIGINT') guard();
 }
 
 const interruptedError = (): Error => new InterruptedError('Interrupted by Ctrl+C');

@@ -1,4 +1,4 @@
-import { CancelledError, StateError, TimeoutError } from '../internal/errors.js';
+import { CancelledError, InterruptedError, StateError, TimeoutError } from '../internal/errors.js';
 import { waitOptions } from '../internal/options.js';
 import type { WaitOptions } from './options.js';
 
@@ -121,6 +121,8 @@ export class AsyncResult<R> implements Promise<R> {
   }
 
   #reportUnread(error: unknown): void {
+    // Whoever pressed Ctrl+C knows.
+    if (error instanceof InterruptedError) return;
     // Whoever reads it does so by the next turn of the event loop, as with a promise.
     setImmediate(() => {
       if (!this.#read) console.error('manycore: nobody read the failure of this AsyncResult:', error);

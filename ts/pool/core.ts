@@ -4,7 +4,6 @@ import { BrokenPoolError, PoolTerminatedError } from '../internal/errors.js';
 import { define } from '../internal/functions/define.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
-import { unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
 import { Record } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
 import { native } from '../internal/native.js';
@@ -17,9 +16,10 @@ import { CallJob } from './call-job.js';
 import { Dispatch } from './dispatch.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
 import { FunctionTable } from './function-table.js';
-import { Holds } from './holds.js';
+import { type Hold, Holds } from './holds.js';
 import { inbox, type Recipient } from './inbox.js';
 import { decodeError, type PreparedInitializer, prepareInitializer } from './initializer.js';
+import { type Interrupted, Interruption } from './interruption.js';
 import type { Job } from './job.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
@@ -43,7 +43,7 @@ const SPIN_US = 50;
 const MAX_LANES = 256;
 
 /** The owner's side of a pool in worker threads: what its methods have in common. */
-export class Core implements Engine, Recipient, WorkersHost {
+export class Core implements Engine, Interrupted, Recipient, WorkersHost {
   readonly id: number;
   readonly options: ResolvedPoolOptions;
   readonly lanes: number;
@@ -77,6 +77,7 @@ export class Core implements Engine, Recipient, WorkersHost {
   #ended: Promise<void> | undefined;
   readonly #holds = new Holds();
   readonly #readiness: Readiness;
+  readonly #interruption: Interruption;
   readonly #tally = new Tally(this);
   #idleTimer: (() => void) | undefined;
 
@@ -108,7 +109,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     this.defaultPolicy = defaultPolicy(options);
     this.plainFlags = flagsOf(this, undefined);
     inbox.add(this);
-    watchInterrupts(this);
+    this.#interruption = new Interruption(this);
     this.#initializer = prepareInitializer(this);
   }
 
@@ -147,7 +148,11 @@ export class Core implements Engine, Recipient, WorkersHost {
     return this.end(() => new PoolTerminatedError('The pool was terminated'), notRunning);
   }
 
-  async ended(): Promise<void> {
+  ended(): Promise<void> {
+    return this.#interruption.join(this.#whenEnded());
+  }
+
+  async #whenEnded(): Promise<void> {
     this.#holds.join();
     // Whoever waits for the end keeps Node alive until then.
     inbox.began();
@@ -172,7 +177,7 @@ export class Core implements Engine, Recipient, WorkersHost {
     native.stopPool(this.id);
     const handles = [...this.workers];
     for (const worker of handles) this.workers.kill(worker);
-    this.refuseAll(error);
+    this.#refuseAll(error);
     this.#holds.end(error);
     this.agenda.clear();
     inbox.began();
@@ -186,22 +191,35 @@ export class Core implements Engine, Recipient, WorkersHost {
     this.slots.dispose();
     this.dispatch.dispose();
     inbox.remove(this);
-    unwatchInterrupts(this);
+    this.#interruption.end();
     native.destroyPool(this.id);
     this.#wakeDrained();
   }
 
   /** Ends every pending call with an error. */
-  refuseAll(error: () => Error): void {
+  #refuseAll(error: () => Error): void {
     const another = forMany(error);
-    this.#readiness.fail(another());
+    this.#readiness.fail(another);
     for (const waiting of this.backlog.clear()) waiting.refuse(another());
     for (const range of [...this.ranges]) range.refuse(another());
     for (const job of this.slots.occupants()) job.refuse(another());
   }
 
-  hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void {
-    return this.#holds.add(onEnd, onJoin, () => {
+  get waiting(): number {
+    return this.#holds.awaited + this.#readiness.waiting;
+  }
+
+  interrupt(error: () => Error): void {
+    this.workers.rest();
+    this.#readiness.fail(error);
+    this.#holds.end(error);
+    for (const waiting of this.backlog.clear()) waiting.refuse(error());
+    for (const range of [...this.ranges]) range.abort(error());
+    for (const job of [...this.slots.occupants()]) job.abort(error());
+  }
+
+  hold(hold: Hold): () => void {
+    return this.#holds.add(hold, () => {
       this.#maybeDismissAll();
       if (!this.needsWorkers) this.#wakeDrained();
     });

@@ -1,4 +1,5 @@
 import type { AnyFunction } from '../internal/functions/definition.js';
+import type { Hold } from './holds.js';
 import type { TaskOptions } from './options.js';
 import type { Items } from './range-input.js';
 import type { RangeSink } from './range-job.js';
@@ -38,9 +39,8 @@ export interface Engine {
   ): Running | undefined;
   /**
    * A call that comes back for more is under way: until the answered function is called, workers stay after `close`.
-   * `onEnd` is called when the pool ends, `onJoin` when somebody waits for that: the call is to come to its end.
    */
-  hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void;
+  hold(hold: Hold): () => void;
   /** Blocks the calling thread until `done()`. Throws DeadlockError if that can never be. */
   waitFor(done: () => boolean): void;
   /** Starts the workers that are to be there always; resolves when they are ready. */

@@ -1,7 +1,11 @@
 /** What to tell a call that comes back for more. */
-interface Hold {
+export interface Hold {
+  /** The pool ends. */
   onEnd(error: unknown): void;
+  /** Somebody waits for the pool's end: the call is to come to its own. */
   onJoin(): void;
+  /** Whether somebody waits for what comes next. */
+  readonly awaited: boolean;
 }
 
 /** The calls of a pool that come back for more, such as those of `imap`. */
@@ -13,9 +17,15 @@ export class Holds {
     return this.#holds.size;
   }
 
+  /** How many somebody waits for. */
+  get awaited(): number {
+    let count = 0;
+    for (const hold of this.#holds) if (hold.awaited) count++;
+    return count;
+  }
+
   /** One more, as `Engine.hold` says; `released` is called when it has let go. */
-  add(onEnd: (error: unknown) => void, onJoin: () => void, released: () => void): () => void {
-    const hold: Hold = { onEnd, onJoin };
+  add(hold: Hold, released: () => void): () => void {
     this.#holds.add(hold);
     return () => {
       if (this.#holds.delete(hold)) released();

@@ -81,10 +81,14 @@ export class Imap implements ImapIterator<unknown> {
     this.#iterator = this.#async
       ? (source as AsyncIterable<unknown>)[Symbol.asyncIterator]()
       : (source as Iterable<unknown>)[Symbol.iterator]();
-    this.#release = engine.hold(
-      (error) => this.#stop({ error }),
-      () => this.#finish(),
-    );
+    const readers = this.#readers;
+    this.#release = engine.hold({
+      onEnd: (error) => this.#stop({ error }),
+      onJoin: () => this.#finish(),
+      get awaited() {
+        return readers.length > 0;
+      },
+    });
     const { signal } = plan.options;
     if (signal?.aborted) this.#stop({ error: signal.reason });
     else onAbort(signal, this.#onAbort);

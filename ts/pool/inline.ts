@@ -1,11 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { PoolTerminatedError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
-import { type Interruptible, unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
-import { Holds } from './holds.js';
+import { type Hold, Holds } from './holds.js';
 import { inbox } from './inbox.js';
 import { runUntil } from './inline-block.js';
 import { InlineCall, type InlineSink, sinkOfOne } from './inline-call.js';
@@ -15,12 +14,13 @@ import { type InlineInputs, inputOf, inputsOf } from './inline-inputs.js';
 import { InlineQueue } from './inline-queue.js';
 import { InlineTally } from './inline-stats.js';
 import { Wire } from './inline-wire.js';
+import { type Interrupted, Interruption } from './interruption.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
 import { policyOf } from './policy.js';
 import type { Items } from './range-input.js';
 import type { RangeSink } from './range-job.js';
-import { forMany, notRunning } from './refusals.js';
+import { notRunning } from './refusals.js';
 import { mustHaveRoom } from './room.js';
 import type { PoolStats, SlowTask, WorkerInfo } from './stats.js';
 
@@ -38,7 +38,7 @@ const TURN_MS = 1;
  * - block for an asynchronous task: a `*Sync` call of one is a DeadlockError.
  * Options that are about workers (`maxTasksPerChild`, `env`, `resourceLimits`, …) change nothing.
  */
-export class InlineEngine implements Engine, Interruptible {
+export class InlineEngine implements Engine, Interrupted {
   readonly options: ResolvedPoolOptions;
   readonly wire = new Wire();
   readonly agenda = new Agenda();
@@ -61,6 +61,7 @@ export class InlineEngine implements Engine, Interruptible {
   #newest: InlineCall | undefined;
   #turn: NodeJS.Immediate | undefined;
   readonly #holds = new Holds();
+  readonly #interruption: Interruption;
   /** Told when nothing is pending. */
   #drained: Array<() => void> = [];
   /** Told when the initializer is done, or the pool has ended. */
@@ -75,7 +76,7 @@ export class InlineEngine implements Engine, Interruptible {
       () => this.#initialized(),
       (error) => this.#end(error, error),
     );
-    watchInterrupts(this);
+    this.#interruption = new Interruption(this);
   }
 
   describePending(): readonly string[] {
@@ -245,13 +246,18 @@ export class InlineEngine implements Engine, Interruptible {
     this.#endIfDone();
   }
 
-  hold(onEnd: (error: unknown) => void, onJoin: () => void): () => void {
-    return this.#holds.add(onEnd, onJoin, () => this.#endIfDone());
+  hold(hold: Hold): () => void {
+    return this.#holds.add(hold, () => this.#endIfDone());
   }
 
-  refuseAll(error: () => Error): void {
-    const another = forMany(error);
-    for (const call of [...this.#calls]) call.refuse(another());
+  get waiting(): number {
+    return this.#holds.awaited + this.#readyWatchers.length;
+  }
+
+  interrupt(error: () => Error): void {
+    this.#settleReady(error());
+    this.#holds.end(error);
+    for (const call of [...this.#calls]) call.abort(error());
   }
 
   /** What runs cannot be ended: it is told by its signal, and nobody waits for it. */
@@ -259,7 +265,11 @@ export class InlineEngine implements Engine, Interruptible {
     this.#end(() => new PoolTerminatedError('The pool was terminated'), notRunning);
   }
 
-  async ended(): Promise<void> {
+  ended(): Promise<void> {
+    return this.#interruption.join(this.#whenEnded());
+  }
+
+  async #whenEnded(): Promise<void> {
     this.#holds.join();
     while (this.#alive) {
       if (this.pending > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
@@ -282,7 +292,7 @@ export class InlineEngine implements Engine, Interruptible {
     this.#holds.end(error);
     this.#queue.clear();
     this.agenda.clear();
-    unwatchInterrupts(this);
+    this.#interruption.end();
     this.#settleReady(error());
   }
 

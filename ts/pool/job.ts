@@ -13,6 +13,8 @@ export interface Job extends Occupant {
   giveParcel?(port: MessagePort): void;
   /** The pool ends: the caller gets `error`, at once. */
   refuse(error: unknown): void;
+  /** Nobody wants it any more: the caller gets `reason`, at once, and a task that runs is stopped. */
+  abort(reason: unknown): void;
 }
 
 /** A job that waits for room. */

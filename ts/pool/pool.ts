@@ -42,8 +42,8 @@ export interface PoolEvents {
  * - TimeoutError, and the `reason` of an aborted `signal`;
  * - WorkerLostError where the task's worker died;
  * - QueueFullError above `maxPending`;
- * - PoolTerminatedError, BrokenPoolError (too many workers died), InterruptedError (Ctrl+C) and the initializer's error,
- *   which end all pending calls.
+ * - PoolTerminatedError, BrokenPoolError (too many workers died), InterruptedError (Ctrl+C, which also stops the tasks that run)
+ *   and the initializer's error, which end all pending calls.
  *
  * Python: `multiprocessing.Pool`.
  *
@@ -380,7 +380,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /**
    * Waits for the workers to end, after `close` or `terminate`. Python: `Pool.join`.
    * @throws StateError before `close` or `terminate`; TypeError, RangeError for bad options; TimeoutError after `timeout`
-   * milliseconds, and the reason of an aborted `signal`: the workers end all the same
+   * milliseconds, the reason of an aborted `signal`, InterruptedError on Ctrl+C: the workers end all the same
    */
   async join(options?: WaitOptions): Promise<void> {
     const limits = waitOptions(options);

@@ -100,6 +100,10 @@ export class RangeSlot implements Job {
     this.#job.refuse(error);
   }
 
+  abort(reason: unknown): void {
+    this.#job.abort(reason);
+  }
+
   #account(items: number): void {
     this.#left -= items;
     if (this.#left > 0) return;

@@ -9,6 +9,11 @@ export class Readiness {
     this.#isReady = isReady;
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Resolves when the workers are ready; rejects with what ends the pool before. */
   wait(): Promise<void> {
     if (this.#isReady()) return Promise.resolve();
@@ -21,8 +26,8 @@ export class Readiness {
     if (this.#isReady()) for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
-  /** The pool ends. */
-  fail(error: Error): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  /** The pool ends, or the waits for it do. */
+  fail(error: () => Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error());
   }
 }

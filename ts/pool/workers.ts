@@ -98,6 +98,12 @@ export class Workers {
     }
   }
 
+  /** All that was pending ends now: those that are still starting are not needed, and the next call starts others. */
+  rest(): void {
+    this.#wanted = 0;
+    for (const worker of this) if (!worker.ready && !worker.gone) this.kill(worker);
+  }
+
   /** Starts the workers that are to be there even if nothing is pending. */
   startMinimum(): void {
     this.#wanted = Math.max(this.#wanted, this.#host.options.minProcesses);

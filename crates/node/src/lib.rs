@@ -13,4 +13,5 @@ mod owner;
 mod primitives;
 mod processes;
 mod rings;
+mod system;
 mod worker;

@@ -153,13 +153,6 @@ pub fn wait(spin_us: u32, timeout_us: u32) -> Result<u32> {
     Ok(interrupt::counted())
 }
 
-/// Has Ctrl+Cs counted from here on, if somebody listens for them; answers how many were so far.
-#[napi(catch_unwind)]
-pub fn count_interrupts() -> u32 {
-    interrupt::count();
-    interrupt::counted()
-}
-
 /// What the worker on a seat did: tasks, stolen, working ns, waiting ns; then the histograms of run and wait times;
 /// then (ns, call, index) of the slowest tasks.
 #[napi(catch_unwind)]

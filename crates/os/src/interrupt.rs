@@ -1,4 +1,4 @@
-//! Counts Ctrl+Cs, so that a thread that blocks can see them.
+//! Counts Ctrl+Cs, so that a thread that blocks can see them, and has the second one end the process.
 //!
 //! A program that listens for SIGINT has a handler which only leaves a note for its event loop (libuv's writes to a
 //! pipe). While the thread of that event loop blocks, nobody reads the note. [`count`] puts a handler of its own before
@@ -17,12 +17,28 @@
 //! Only handlers that were there before are passed on to, so that they never pass on in a circle, not even with another
 //! copy of this code in the process. Whoever sets the disposition back thereby removes the handler from it; nothing has
 //! to be undone here. The code must stay loaded as long as the process lives.
+//!
+//! Where nobody but manycore listens, [`end_at`] has a later Ctrl+C end the process, as the first one does to a program
+//! that does not listen: the second, even if its thread computes or blocks and has not seen the first one yet; and the next,
+//! once that was dealt with. The disposition stays what it is meanwhile: there is no moment at which a signal that is not to
+//! count (below) would end the process.
+//!
+//! **One press, two signals.** A terminal sends SIGINT to all processes in its foreground, and a program that runs others
+//! (`npm run`) passes the one that it got on to its child. The child must not take that for a second Ctrl+C: a signal
+//! that the parent process sends shortly after one that the terminal sent is not counted, and not passed on.
 
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// So long after the terminal's signal, in milliseconds, the parent's is the same press.
+const ECHO_MS: u64 = 500;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
+/// How many more there can be, counting the one that ends the process; 0 = any number.
+static LEFT: AtomicU32 = AtomicU32::new(0);
+/// When the terminal sent the last one, on [`now_ms`]' clock; 0 = never.
+static TYPED_AT: AtomicU64 = AtomicU64::new(0);
 
 /// Address of the handler that is passed on to; 0 = none yet. Set once.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -59,6 +75,12 @@ pub fn count() {
     unsafe { libc::sigaction(libc::SIGINT, &action, std::ptr::null_mut()) };
 }
 
+/// Has the `nth` SIGINT from here on end the process, from 1 up; 0: none does. Only while nobody listens but who calls
+/// this. Needs [`count`].
+pub fn end_at(nth: u32) {
+    LEFT.store(nth, Ordering::Relaxed);
+}
+
 /// What SIGINT does now.
 fn disposition() -> Option<libc::sigaction> {
     let mut action = MaybeUninit::uninit();
@@ -68,9 +90,17 @@ fn disposition() -> Option<libc::sigaction> {
     (answer == 0).then(|| unsafe { action.assume_init() })
 }
 
-/// Runs in a signal handler, on any thread: nothing but atomics, and whatever the next handler does.
+/// Runs in a signal handler, on any thread: atomics, calls that are allowed there, and whatever the next handler does.
 extern "C" fn on_interrupt(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    if is_echo(info) {
+        return;
+    }
     COUNT.fetch_add(1, Ordering::Relaxed);
+    let left =
+        LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1).filter(|left| *left > 0));
+    if left == Err(1) {
+        end(signal);
+    }
     // SYNC POINT: whom to call, then how. Pairs with the store in `count`.
     let next = NEXT.load(Ordering::Acquire) as *const ();
     if NEXT_TAKES_INFO.load(Ordering::Relaxed) {
@@ -82,6 +112,35 @@ extern "C" fn on_interrupt(signal: libc::c_int, info: *mut libc::siginfo_t, cont
         let next = unsafe { std::mem::transmute::<*const (), Handler>(next) };
         next(signal);
     }
+}
+
+/// Ends the process by this signal, once the handler has returned.
+fn end(signal: libc::c_int) {
+    // SAFETY: allowed in a signal handler; the default action is to end the process.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: as above; the process sends the signal to itself.
+    unsafe { libc::kill(std::process::id() as libc::pid_t, signal) };
+}
+
+/// Whether the parent process passes on what the terminal has sent to this process, too.
+fn is_echo(info: *const libc::siginfo_t) -> bool {
+    // SAFETY: the system points to its description of the signal while the handler runs.
+    let info = unsafe { &*info };
+    if info.si_code == libc::SI_KERNEL {
+        TYPED_AT.store(now_ms(), Ordering::Relaxed);
+        return false;
+    }
+    let typed_at = TYPED_AT.load(Ordering::Relaxed);
+    // SAFETY: of a signal that a process has sent, this is the sender.
+    let by_parent =
+        info.si_code == libc::SI_USER && unsafe { info.si_pid() } == std::os::unix::process::parent_id() as libc::pid_t;
+    by_parent && typed_at != 0 && now_ms().saturating_sub(typed_at) < ECHO_MS
+}
+
+/// Monotonic milliseconds, from 1 up; a call that is allowed in a signal handler.
+fn now_ms() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000 + 1
 }
 
 #[cfg(test)]

@@ -112,6 +112,47 @@ fn a_handler_that_came_later_is_left_in_front() {
     assert_eq!(handler(), address(latecomer));
 }
 
+/// How a process ends that does this, and then lives on: the number of the signal, or nothing.
+fn ends_by(run: impl FnOnce()) -> Option<libc::c_int> {
+    // SAFETY: the child makes system calls and touches what this thread alone uses, and ends without cleaning up.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        run();
+        // SAFETY: nothing of the test runs on in the child.
+        unsafe { libc::_exit(0) };
+    }
+    let mut status = 0;
+    // SAFETY: the system writes into a number of this function's.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status))
+}
+
+fn presses(times: u32) {
+    for _ in 0..times {
+        press();
+    }
+}
+
+#[test]
+fn the_one_that_is_to_end_the_process_does() {
+    let _alone = alone();
+    set(address(listener), 0);
+    interrupt::count();
+    for nth in 1..4 {
+        interrupt::end_at(nth);
+        assert_eq!(ends_by(|| presses(nth - 1)), None);
+        assert_eq!(ends_by(|| presses(nth)), Some(libc::SIGINT));
+    }
+    // It counts from when it is said.
+    interrupt::end_at(2);
+    press();
+    interrupt::end_at(2);
+    assert_eq!(ends_by(|| presses(1)), None);
+    interrupt::end_at(0);
+    assert_eq!(ends_by(|| presses(5)), None);
+}
+
 #[test]
 fn it_ends_a_sleep() {
     let _alone = alone();
