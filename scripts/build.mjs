@@ -52,7 +52,7 @@ const steps = [
       }
       const entryPoints = { index: 'ts/index.ts', 'shared-memory': 'ts/shared-memory/index.ts' };
       const entries = { entryPoints, outdir: 'dist/bundle', format: 'esm', splitting: true };
-      await bundle({ ...entries, plugins: [sharedIsApart], ...small });
+      await bundle({ ...entries, plugins: [sharedIsApart, builtinsAreRequired], ...small });
     },
   },
   {
@@ -80,6 +80,24 @@ const sharedIsApart = {
       const contents = `import { createRequire } from 'node:module';
         export const { ${names} } = createRequire(import.meta.url)('./shared.cjs');`;
       return { contents, resolveDir: root };
+    });
+  },
+};
+
+/**
+ * An ES module that imports a module of Node's has it list all its exports, and so load what is behind the lazy ones: with
+ * `node:fs` come promises and readline. To ask for the module itself takes a fraction of that.
+ */
+const builtinsAreRequired = {
+  name: 'builtins are required',
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
+      // Those that nobody imports are left out, as they have no side effects.
+      const names = Object.keys(process.getBuiltinModule(path)).map(
+        (name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})();`,
+      );
+      return { contents: [`const builtin = process.getBuiltinModule('${path}');`, 'export default builtin;', ...names].join('\n') };
     });
   },
 };

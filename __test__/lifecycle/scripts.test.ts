@@ -34,6 +34,12 @@ describe('scripts that end by themselves', () => {
     expect(code).toBe(0);
   });
 
+  test('neither the import nor a worker loads large parts of Node that it does not need', async () => {
+    const { code, stdout } = await runScript('loads-little.mjs');
+    expect(stdout).toBe('main \nworker \n');
+    expect(code).toBe(0);
+  });
+
   test('an unread imap does not keep Node alive for ever', async () => {
     const { code, stdout } = await runScript('unread-imap.mjs');
     expect(stdout).toBe('first 0\n');

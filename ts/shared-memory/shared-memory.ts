@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { isMainThread } from 'node:worker_threads';
 import { StateError } from '../internal/errors.js';
 import { type Describable, describeKey } from '../internal/handles.js';
@@ -33,8 +32,8 @@ export interface AttachOptions {
 const createChecks: Checks = { name: blockName, size: blockSize };
 const attachChecks: Checks = { track: ofType('boolean') };
 
-/** A name as CPython makes them: `psm_` and 8 hexadecimal digits. */
-const randomName = (): string => `psm_${randomBytes(4).toString('hex')}`;
+/** A name as CPython makes them: `psm_` and 8 hexadecimal digits. What makes them is slow to load, and few need it. */
+const randomName = (): string => `psm_${process.getBuiltinModule('node:crypto').randomBytes(4).toString('hex')}`;
 
 /**
  * Node 20 can crash when a worker drops an external buffer before it ends, so there it drops those only that are closed:

@@ -1,11 +1,12 @@
 import { types } from 'node:util';
-import * as threads from 'node:worker_threads';
+import threads from 'node:worker_threads';
 import { blockOf, openBuffer } from '../handles.js';
 import type { Decoder } from './decoder.js';
 import type { Encoder } from './encoder.js';
 import { malformed } from './input.js';
 import { Unsendable } from './path.js';
 import * as tags from './tags.js';
+import { type ViewClass, viewClasses } from './views.js';
 
 /** How a buffer stands in the table. */
 const SHARED_BYTES = 0;
@@ -25,24 +26,6 @@ const SLAB_PADDING = 4096;
 /** Node marks its slabs. Whether something is marked can be asked since Node 21. */
 const { isMarkedAsUntransferable } = threads as { isMarkedAsUntransferable?: (object: object) => boolean };
 
-type ViewClass = new (buffer: ArrayBuffer, offset?: number, length?: number) => ArrayBufferView;
-
-/** The number of a view's kind is its place in this list; `DataView` and `Buffer` have their own. */
-const viewClasses: readonly (ViewClass | undefined)[] = [
-  DataView,
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-  (globalThis as { Float16Array?: ViewClass }).Float16Array,
-] as (ViewClass | undefined)[];
 const kindByName = new Map<string | undefined, number>([[undefined, 0]]);
 viewClasses.forEach((C, kind) => {
   if (C !== undefined && kind > 0) kindByName.set(C.name, kind);

@@ -3,6 +3,7 @@ import { types } from 'node:util';
 import { isDescribable, isHandle } from '../handles.js';
 import { registeredName } from './classes.js';
 import { Thrown } from './hooks.js';
+import { viewClasses } from './views.js';
 
 /** What an object is to the codec. */
 export const Kind = {
@@ -25,7 +26,6 @@ export const Kind = {
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
 const WasmModule = (globalThis as unknown as { WebAssembly: { Module: new () => object } }).WebAssembly.Module;
-const TypedArray = Object.getPrototypeOf(Uint8Array) as { prototype: object };
 
 /** The prototypes met most, each with the test that an object with this prototype has to pass. */
 const builtins = new Map<object, readonly [Kind, (value: unknown) => boolean]>([
@@ -36,14 +36,8 @@ const builtins = new Map<object, readonly [Kind, (value: unknown) => boolean]>([
   [ArrayBuffer.prototype, [Kind.buffer, types.isArrayBuffer]],
   [SharedArrayBuffer.prototype, [Kind.buffer, types.isSharedArrayBuffer]],
   [Buffer.prototype, [Kind.view, ArrayBuffer.isView]],
-  [DataView.prototype, [Kind.view, ArrayBuffer.isView]],
 ]);
-for (const name of Object.getOwnPropertyNames(globalThis)) {
-  const C: unknown = Reflect.getOwnPropertyDescriptor(globalThis, name)?.value;
-  if (typeof C === 'function' && Object.getPrototypeOf(C) === TypedArray) {
-    builtins.set(C.prototype, [Kind.view, ArrayBuffer.isView]);
-  }
-}
+for (const C of viewClasses) if (C !== undefined) builtins.set(C.prototype, [Kind.view, ArrayBuffer.isView]);
 for (const C of [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError]) {
   builtins.set(C.prototype, [Kind.error, types.isNativeError]);
 }
