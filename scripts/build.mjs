@@ -97,7 +97,11 @@ const builtinsAreRequired = {
       const names = Object.keys(process.getBuiltinModule(path)).map(
         (name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})();`,
       );
-      return { contents: [`const builtin = process.getBuiltinModule('${path}');`, 'export default builtin;', ...names].join('\n') };
+      return {
+        contents: [`const builtin = process.getBuiltinModule('${path}');`, 'export default builtin;', ...names].join(
+          '\n',
+        ),
+      };
     });
   },
 };
