@@ -17,9 +17,13 @@ export const START_METHODS: readonly StartMethod[] = ['thread', 'spawn'];
  * The start method that a name or a `Context` stands for.
  * @throws TypeError for anything else; RangeError for a name that is none, with the reason for Python's others
  */
-export function startMethodOf(value: unknown, name: string, more: readonly string[] = []): string {
+export function startMethodOf<More extends string = never>(
+  value: unknown,
+  name: string,
+  more: readonly More[] = [],
+): StartMethod | More {
   if (typeof value === 'object' && value !== null && contextKey in value) return (value as BoundContext)[contextKey];
-  const names = [...START_METHODS, ...more];
+  const names: readonly string[] = [...START_METHODS, ...more];
   const what = `${names.map((each) => `'${each}'`).join(' or ')}, or a Context`;
   if (typeof value !== 'string') throw new TypeError(expected(name, what, value));
   if (value === 'fork' || value === 'forkserver') {
@@ -29,7 +33,7 @@ export function startMethodOf(value: unknown, name: string, more: readonly strin
     );
   }
   if (!names.includes(value)) throw new RangeError(expected(name, what, value));
-  return value;
+  return value as StartMethod | More;
 }
 
 /**

@@ -6,6 +6,7 @@ import type { AnyFunction } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
 import { Record } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
+import { getLogger } from '../internal/logging.js';
 import { native } from '../internal/native.js';
 import { noTaskOptions, type ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
@@ -34,7 +35,7 @@ import type { PoolStats, WorkerInfo } from './stats.js';
 import { Stopper } from './stopper.js';
 import { infoOf, Tally } from './tally.js';
 import { TimeLimits } from './time-limits.js';
-import type { Ending, WorkerHandle } from './worker-handle.js';
+import { describeEnding, type Ending, type WorkerHandle } from './worker-handle.js';
 import { Workers, type WorkersHost } from './workers.js';
 
 /** How long an idle worker looks for work before it returns to its event loop, in microseconds. */
@@ -370,10 +371,14 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
 
   started(worker: WorkerHandle): void {
     this.#readiness.look();
+    getLogger().debug('worker %d of pool %d is ready', worker.seat + 1, this.id);
     this.#events.workerStart(infoOf(worker));
   }
 
   workerEnded(worker: WorkerHandle, ending: Ending): void {
+    const log = getLogger();
+    if (worker.farewell !== undefined) log.debug('worker %d of pool %d has ended', worker.seat + 1, this.id);
+    else log.warning('worker %d of pool %d has died: %s', worker.seat + 1, this.id, describeEnding(ending));
     if (worker.farewell !== 'killed' && this.running) {
       if (worker.farewell === undefined) this.restarts++;
       if (worker.failed && !worker.hadTasks) this.#events.error(ending.error);

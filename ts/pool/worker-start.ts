@@ -1,8 +1,9 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, threadId, Worker } from 'node:worker_threads';
 import { Control, controlBytes, payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, nativePath } from '../internal/native.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
+import { type SelfFacts, workerFacts } from '../internal/self.js';
 import { printsBefore } from '../internal/worker-output.js';
 import { WorkerHandle } from './worker-handle.js';
 
@@ -23,6 +24,8 @@ export interface WorkerSetup {
   readonly control: number;
   readonly concurrency: number;
   readonly port: MessagePort;
+  /** What it is to know of itself as a process. */
+  readonly self: SelfFacts;
   /** The initializer's function number, and the block with its arguments. */
   readonly initializer: { readonly fn: number; readonly block: number; readonly bytes: number } | undefined;
 }
@@ -49,7 +52,8 @@ export function startWorker(place: Place, options: ResolvedPoolOptions): WorkerH
   memory.u32[control / 4 + Control.values] = values ? 1 : 0;
   const { port1, port2 } = new MessageChannel();
   const { concurrency } = options;
-  const setup: WorkerSetup = { addon: nativePath, pool, seat, control, concurrency, port: port2, initializer };
+  const self = workerFacts('thread', threadId);
+  const setup: WorkerSetup = { addon: nativePath, pool, seat, control, concurrency, port: port2, self, initializer };
   try {
     const thread = new Worker(WORKER_URL, {
       workerData: setup,

@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { watchEnd } from '../internal/ending.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
+import { getLogger } from '../internal/logging.js';
 import { native, useNative } from '../internal/native.js';
 import { Output } from '../internal/output.js';
 import { ready } from '../internal/ready.js';
@@ -53,6 +54,7 @@ class Child implements Receiver {
   /** Somebody waits for its result: they will have the error. */
   #isRead = false;
   #reported = false;
+  #left = false;
   #piped = false;
   #output: Output | undefined;
   #file: number | undefined;
@@ -75,7 +77,9 @@ class Child implements Receiver {
     let value: unknown;
     try {
       if (this.#unreadable !== undefined) throw this.#unreadable.error;
-      value = await (await this.#make()).run();
+      const made = await this.#make();
+      getLogger().info('child process calling run()');
+      value = await made.run();
     } catch (error) {
       this.#report(error);
       process.exit(1);
@@ -119,7 +123,7 @@ class Child implements Receiver {
     else if (kind === 'fields') this.#fields = payload as Record<string, unknown>;
     else if (kind === 'start') this.#start(...(more as [SelfFacts, Home | undefined, Destination, boolean]));
     else if (kind === 'read') this.#isRead = true;
-    else if (kind === 'interrupt') (process as NodeJS.EventEmitter).emit('SIGINT', 'SIGINT', 2);
+    else if (kind === 'interrupt') setImmediate(() => (process as NodeJS.EventEmitter).emit('SIGINT', 'SIGINT', 2));
   }
 
   unreadable(error: unknown): void {
@@ -158,7 +162,7 @@ class Child implements Receiver {
     const { exit } = process;
     process.exit = (code) => exit.call(process, this.#exitCodeOf(code));
     // The end of a process that has nothing left to do. What listens before this has set its exit code by then.
-    const last = (code: number): void => this.#leave(code);
+    const last = (code: number): void => this.#leave(Number(process.exitCode ?? code));
     process.on('beforeExit', () => {
       process.off('exit', last);
       process.on('exit', last);
@@ -176,6 +180,8 @@ class Child implements Receiver {
   }
 
   #leave(code: number): void {
+    if (!this.#left) getLogger().info('process exiting with exitCode %d', code);
+    this.#left = true;
     this.#output?.flush();
     this.#channel.send(['leaves', code]);
     if (this.#file !== undefined) closeSync(this.#file);

@@ -6,10 +6,11 @@ import type { AnyFunction } from '../internal/functions/definition.js';
 import { describeKey } from '../internal/handles.js';
 import { defineLate } from '../internal/late.js';
 import { loadNative } from '../internal/load-native.js';
+import { getLogger } from '../internal/logging.js';
 import { mustNotBeLoading } from '../internal/module-guard.js';
-import { authkey, nextIdentity, type StartMethod, self } from '../internal/self.js';
+import { authkey, factsFor, type Identity, nextIdentity, type StartMethod, self } from '../internal/self.js';
 import type { WaitOptions } from '../pool/options.js';
-import { limit } from '../queues/wait.js';
+import { endKey, limit } from '../queues/wait.js';
 import { startWait } from '../sync/options.js';
 import { children, INTERRUPTED } from './children.js';
 import { launcherOf } from './launchers.js';
@@ -60,8 +61,8 @@ export function declarePlain<C extends object>(C: C): C {
 // biome-ignore lint/suspicious/noExplicitAny: only `any` stands for the parameters of every function
 export class Process<A extends unknown[] = any[], R = unknown> implements AsyncDisposable {
   readonly #own: boolean;
-  readonly #identity: readonly number[];
-  readonly #options: CheckedOptions;
+  readonly #identity: Identity;
+  readonly #options: Omit<CheckedOptions, 'target' | 'args'>;
   readonly #exited = new Pending<number>();
   readonly #result = new Pending<unknown>();
   #target: AnyFunction | undefined;
@@ -81,10 +82,14 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
   constructor(options?: ProcessOptions<A, R> | Own, method?: StartMethod);
   constructor(options?: ProcessOptions<A, R> | Own, method?: StartMethod) {
     this.#own = options instanceof Own;
-    const checked: CheckedOptions = options instanceof Own ? {} : processOptions(options);
+    const {
+      target,
+      args = [],
+      ...checked
+    }: CheckedOptions = options instanceof Own ? { ...options } : processOptions(options);
     this.#options = { ...checked, context: checked.context ?? method };
-    this.#target = options instanceof Own ? options.target : checked.target;
-    this.#args = options instanceof Own ? options.args : (checked.args ?? []);
+    this.#target = target;
+    this.#args = args;
     this.#identity = this.#own ? self().identity : nextIdentity();
     this.#name = checked.name ?? `${new.target.name}-${this.#identity.join(':')}`;
     this.#daemon = checked.daemon ?? self().daemon;
@@ -184,6 +189,11 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
     return this.exited;
   }
 
+  /** @internal */
+  get [endKey](): Promise<number> {
+    return this.sentinel;
+  }
+
   /** What it prints, with `stdio: 'pipe'`; else null. */
   get stdout(): NodeJS.ReadableStream | null {
     return this.#running?.launched.stdout ?? null;
@@ -215,18 +225,13 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
     const launcher = launcherOf(method);
     loadNative();
     const { env, execArgv, resourceLimits, timeout, stdio } = this.#options;
-    const { log, name } = self();
     const running = new Running(
       launcher,
       {
         facts: {
-          name: this.#name,
-          identity: this.#identity,
+          ...factsFor(this.#name, this.#identity, method, threadId),
           daemon: this.#daemon,
           authkey: this.authkey,
-          parent: { name, pid: process.pid, threadId },
-          method: method as StartMethod,
-          log,
         },
         launch: { name: this.#name, piped: stdio === 'pipe', env, execArgv, resourceLimits },
         target: this.#target,
@@ -239,6 +244,7 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
       { exited: this.#exited, result: this.#result },
     );
     this.#running = running;
+    getLogger().debug('process %s started', this.#name);
     active.add(this);
     void this.#exited.outcome.watched().then(() => active.delete(this));
     // They may be large, and are not needed here any more.

@@ -3,20 +3,28 @@ import type { WaitOptions } from '../pool/options.js';
 import { waitOptions } from '../sync/options.js';
 import { Connection } from './connection.js';
 
-/** What can be waited for: a connection with something to receive, or a promise that settles. */
-export type Waitable = Connection<never> | Connection | PromiseLike<unknown>;
+/** What ends says so with a promise under this name, in every copy of the package. */
+export const endKey: unique symbol = Symbol.for('manycore.end') as never;
+
+/** A process that was started. */
+export interface Ending {
+  readonly [endKey]: Promise<unknown>;
+}
+
+/** What can be waited for: a connection with something to receive, a process that ends, or a promise that settles. */
+export type Waitable = Connection<never> | Connection | Ending | PromiseLike<unknown>;
 
 /** The longest that a timer can count; what lasts longer lasts for ever. */
 const MAX_TIMER = 0x7fffffff;
 
 /**
- * Waits until at least one of `objects` is ready: a connection that has something to receive (its end counts), or a
- * promise that is settled, such as `process.exited`. Gives those that are ready, in their order; none when the time is up,
+ * Waits until at least one of `objects` is ready: a connection that has something to receive (its end counts), a process
+ * that has ended, or a promise that is settled. Gives those that are ready, in their order; none when the time is up,
  * or where there are no objects.
  *
  * Python: `multiprocessing.connection.wait(object_list, timeout=None)`.
  * @throws TypeError for an object that cannot be waited for
- * @throws StateError for a connection that is closed here
+ * @throws StateError for a connection that is closed here, and a process that was not started
  * @example
  * for (const ready of await wait([first, second], { timeout: 1000 })) console.log(await ready.recv());
  */
@@ -25,13 +33,13 @@ export async function wait<T extends Waitable>(objects: Iterable<T>, options?: W
   signal?.throwIfAborted();
   const list = [...objects];
   if (list.length === 0) return [];
-  for (const object of list) if (!isWaitable(object)) throw notWaitable(object);
+  // A process that was not started has no end to wait for.
+  const ends = list.map(endOf);
   const settled = new Set<T>();
   const over = new AbortController();
-  const waits = list.map((object) => {
+  const waits: Promise<unknown>[] = list.map((object, i) => {
     const settle = (): void => void settled.add(object);
-    if (!(object instanceof Connection)) return Promise.resolve(object).then(settle, settle);
-    return object.poll({ signal: over.signal });
+    return ends[i]?.then(settle, settle) ?? (object as Connection).poll({ signal: over.signal });
   });
   waits.push(limit(timeout, signal, over.signal));
   try {
@@ -59,10 +67,14 @@ export function limit(timeout: number | undefined, signal: AbortSignal | undefin
   });
 }
 
-function isWaitable(object: unknown): boolean {
-  if (typeof object !== 'object' || object === null) return false;
-  return object instanceof Connection || typeof (object as PromiseLike<unknown>).then === 'function';
+/** The promise that an object is ready by; none for a connection. */
+function endOf(object: Waitable): Promise<unknown> | undefined {
+  if (typeof object !== 'object' || object === null) throw notWaitable(object);
+  if (object instanceof Connection) return undefined;
+  if (endKey in object) return object[endKey];
+  if (typeof (object as PromiseLike<unknown>).then !== 'function') throw notWaitable(object);
+  return Promise.resolve(object);
 }
 
 const notWaitable = (object: unknown): TypeError =>
-  new TypeError(expected('objects', 'a list of connections and promises', object));
+  new TypeError(expected('objects', 'a list of connections, processes and promises', object));

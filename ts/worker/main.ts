@@ -6,6 +6,7 @@ import { memory } from '../internal/memory.js';
 import { native, useNative } from '../internal/native.js';
 import { Output } from '../internal/output.js';
 import { announceWorker, attach } from '../internal/runtime.js';
+import { becomeSelf } from '../internal/self.js';
 import type { ToWorker } from '../pool/attachments.js';
 import type { FromWorker, WorkerSetup } from '../pool/worker-start.js';
 import { WorkerAttachments } from './hooks.js';
@@ -23,6 +24,7 @@ const setup = workerData as WorkerSetup;
 const { port, control, seat, pool } = setup;
 
 useNative(setup.addon);
+becomeSelf(setup.self);
 let loop: Loop | undefined;
 attach(() => loop?.turn());
 native.sit(pool, seat, control);

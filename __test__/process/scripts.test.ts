@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { runScript } from '../helpers.js';
+
+const run = (program: string): ReturnType<typeof runScript> => runScript('process.mjs', [program]);
+
+describe('the end of the main script', () => {
+  test.each([
+    ['keeps', 0, 'late\n'],
+    ['daemon', 0, ''],
+    ['daemon-joined', 0, '5 0\n0\n'],
+    ['nested', 0, 'grandchild\njoined 0\n'],
+    ['exits', 3, ''],
+  ])('%s', async (program, code, stdout) => {
+    expect(await run(program)).toEqual({ code, signal: null, stdout, stderr: '' });
+  });
+});
+
+describe('what is printed of an end', () => {
+  test('an error that nobody reads: once, with the name, the line and the stack', async () => {
+    const { code, stdout, stderr } = await run('throws');
+    expect(stdout).toBe('1\n');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^Process bad:\nfile:.*process\.mjs:\d+\n.*throw new RangeError.*MARKER\n +\^\n\nRangeError:/,
+    );
+    expect(stderr.match(/RangeError: nobody reads this/g)).toHaveLength(1);
+    expect(stderr).toMatch(/ at .*process\.mjs:\d+:\d+/);
+  });
+
+  test('an error that somebody waits for: nothing', async () => {
+    expect(await run('throws-read')).toMatchObject({ code: 0, stdout: 'somebody reads this\n', stderr: '' });
+  });
+
+  test('errors in timers and unhandled rejections, with code 1; the result that was there stays', async () => {
+    const { stdout, stderr } = await run('throws-later');
+    expect(stdout).toBe('1 1 undefined undefined\n');
+    expect(stderr).toMatch(
+      /^Process Process-1:\n[\s\S]*Error: from a timer[\s\S]*\nProcess Process-2:\n[\s\S]*Error: unhandled/,
+    );
+    expect(stderr.match(/^Process /gm)).toHaveLength(2);
+  });
+
+  test('running out of memory', async () => {
+    const { stdout, stderr } = await run('memory');
+    expect(stdout).toBe('1\n');
+    expect(stderr).toMatch(/Process hungry:\n[\s\S]*memory limit/);
+  });
+
+  test('ends that are meant: nothing', async () => {
+    expect(await run('quiet')).toMatchObject({ code: 0, stdout: '-15 -9 -2 4\n', stderr: '' });
+  });
+
+  test('lines are whole and in order, and what has no end of line is not lost', async () => {
+    expect(await run('prints')).toMatchObject({ stdout: 'one\ntwo halves\nno end of line\n', stderr: '' });
+  });
+});
