@@ -185,6 +185,8 @@ export interface Program {
   signal(name: NodeJS.Signals): void;
   /** Writes to its standard input. */
   write(text: string): void;
+  /** Ends its standard input. */
+  end(): void;
   /** Resolves when its standard output holds `text`; rejects when it ends without. */
   printed(text: string): Promise<void>;
   /** Resolves when it has ended and its streams are closed. */
@@ -219,6 +221,7 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
     finished,
     signal: (signal) => void child.kill(signal),
     write: (text) => void child.stdin.write(text),
+    end: () => void child.stdin.end(),
     async printed(text) {
       await until(() => stdout.includes(text) || ended);
       if (!stdout.includes(text)) throw new Error(`Ended without printing ${text}:\n${stdout}\n${stderr}`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { runScript } from '../helpers.js';
+import { runScript, startScript } from '../helpers.js';
 
 const run = (program: string): ReturnType<typeof runScript> => runScript('process.mjs', [program]);
 
@@ -52,5 +52,17 @@ describe('what is printed of an end', () => {
 
   test('lines are whole and in order, and what has no end of line is not lost', async () => {
     expect(await run('prints')).toMatchObject({ stdout: 'one\ntwo halves\nno end of line\n', stderr: '' });
+  });
+});
+
+describe('Ctrl+C', () => {
+  test.each([
+    ['interrupted', 'ready\nInterruptedError\n-2\n'],
+    ['interrupted-sync', 'ready\nInterruptedError\n'],
+  ])('%s: the join ends, the processes end, and the status is 130', async (program, stdout) => {
+    const script = startScript('process.mjs', [program]);
+    await script.printed('ready');
+    script.signal('SIGINT');
+    expect(await script.finished).toEqual({ code: 130, signal: null, stdout, stderr: '' });
   });
 });

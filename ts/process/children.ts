@@ -1,5 +1,5 @@
 import { Alive } from '../internal/alive.js';
-import { type Interruptible, watchInterrupts } from '../internal/interrupts.js';
+import { type Interruptible, unwatchInterrupts, watchInterrupts } from '../internal/interrupts.js';
 import { addPump } from '../internal/runtime.js';
 import { Agenda } from '../pool/agenda.js';
 import type { Running } from './running.js';
@@ -17,10 +17,11 @@ class Children implements Interruptible {
   readonly #starting = new Set<Running>();
   readonly #joins = new Set<(reason: Error) => void>();
   readonly #alive = new Alive();
-  #watching = false;
+  #pumped = false;
 
   add(child: Running): void {
-    this.#watch();
+    this.#pumpOnce();
+    if (this.pending === 0) watchInterrupts(this);
     this.#all.add(child);
     this.#starting.add(child);
     if (!child.daemon) this.#alive.began();
@@ -34,6 +35,7 @@ class Children implements Interruptible {
     if (!this.#all.delete(child)) return;
     this.#starting.delete(child);
     if (!child.daemon) this.#alive.ended();
+    this.#unwatch();
   }
 
   /** Ctrl+C ends what waits for children, and children as the system would end processes of their own. */
@@ -48,7 +50,7 @@ class Children implements Interruptible {
 
   /** A call waits for a child: it keeps Node alive until it has ended, and Ctrl+C calls `refuse`. */
   async joining<T>(wait: (refused: Promise<never>) => Promise<T>): Promise<T> {
-    this.#watch();
+    if (this.pending === 0) watchInterrupts(this);
     let refuse!: (reason: Error) => void;
     const refused = new Promise<never>((_, reject) => {
       refuse = reject;
@@ -61,17 +63,21 @@ class Children implements Interruptible {
     } finally {
       this.#alive.ended();
       this.#joins.delete(refuse);
+      this.#unwatch();
     }
   }
 
-  #watch(): void {
-    if (this.#watching) return;
-    this.#watching = true;
+  #unwatch(): void {
+    if (this.pending === 0) unwatchInterrupts(this);
+  }
+
+  #pumpOnce(): void {
+    if (this.#pumped) return;
+    this.#pumped = true;
     addPump({
       pump: () => this.#pump(),
       busy: () => this.#starting.size > 0,
     });
-    watchInterrupts(this);
   }
 
   /** The thread blocks: time limits are kept, and who has started is known. */
