@@ -7,6 +7,9 @@ const folder = dirname(dirname(fileURLToPath(import.meta.url)));
 const page = readFileSync(join(folder, '../docs/conformance.md'), 'utf8');
 const rows = [...page.matchAll(/^\| (\d+|B\d+) \|.*\| (.*) \|$/gm)].map(([, item = '', here = '']) => ({ item, here }));
 
+/** The number that a title starts with. One of one digit could be any text: only that of a test counts. */
+const NUMBERED = /[('"`](\d{2,3}(?= [A-Za-z`])|B\d+) \S|\btest\(\s*['"`](\d) \S/g;
+
 /** Every test file, with the numbers that its titles start with. */
 const titles = new Map<string, Set<string>>();
 const parts = ['python', 'pool', 'lifecycle', 'soak', 'shared', 'sync', 'queues', 'process'];
@@ -16,7 +19,7 @@ for (const part of parts.filter((part) => existsSync(join(folder, part)))) {
     const text = readFileSync(join(folder, part, file), 'utf8');
     titles.set(
       `${part}/${file}`,
-      new Set([...text.matchAll(/['"`](\d{1,3}(?= [A-Za-z`])|B\d+) \S/g)].map(([, item = '']) => item)),
+      new Set([...text.matchAll(NUMBERED)].map(([, item, single]) => item ?? single ?? '')),
     );
   }
 }

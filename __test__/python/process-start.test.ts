@@ -39,7 +39,7 @@ describe('TestStartMethod', () => {
       }
     }
     expect(thrown(() => getContext('threads' as never))).toBeInstanceOf(RangeError);
-    expect(thrown(() => getContext(7 as never))).toBeInstanceOf(TypeError);
+    expect(thrown(() => getContext([] as never))).toBeInstanceOf(TypeError);
   });
 
   test('178 the start method is set once, unless by force', () => {
