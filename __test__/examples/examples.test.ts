@@ -150,3 +150,63 @@ describe('shared state', () => {
     expect(await run('matrix')).toEqual(['120 × 120: right, trace 86389']);
   });
 });
+
+/** The start methods that this version can start something with. */
+const methods = ['thread'];
+
+describe.each(methods)("processes, '%s'", (method) => {
+  test('thread-or-process: the same count, with times', async () => {
+    const lines = await run('thread-or-process', 1e6, method);
+    const counted = /^(.+): 1000000 and 1000000 in \d+ ms$/;
+    expect(lines.map((line) => counted.exec(line)?.[1])).toEqual([
+      'one after the other',
+      'two threads',
+      `two processes ('${method}')`,
+    ]);
+  });
+
+  test('process: arguments, start and join', async () => {
+    expect(await run('process', method)).toEqual([
+      'before: alive false, exit code null',
+      'started: alive true',
+      'hello bob! from Process-1, child of MainProcess',
+      'after: alive false, exit code 0',
+    ]);
+  });
+
+  test('process-queue: products from two processes', async () => {
+    expect(await run('process-queue', method)).toEqual(['times 2: 2 4 6 8', 'times 3: 3 6 9 12']);
+  });
+
+  test('process-lock: a hundred processes and one value', async () => {
+    expect(await run('process-lock', method)).toEqual(['count 100']);
+  });
+
+  test('daemon: one ends with the program, the other is waited for', async () => {
+    expect(await run('daemon', method)).toEqual(['worked while the daemon beat', 'the end, also of the daemon']);
+  });
+
+  test('process-result: a value and an error', async () => {
+    expect(await run('process-result', method)).toEqual([
+      '{ quotient: 3, remainder: 2 } 0',
+      'RangeError: 17 cannot be divided by zero 1',
+    ]);
+  });
+
+  test('nested-pools: pools in the workers of a pool', async () => {
+    expect(await run('nested-pools', method)).toEqual(['285 + 2185 + 6085 + 11985 = 20540']);
+  });
+
+  test('start-method: for all, and for one', async () => {
+    expect(await run('start-method', method)).toEqual([
+      'there are thread and spawn',
+      `processes start by '${method}'`,
+      `started by '${method}'`,
+      "started by 'thread'",
+    ]);
+  });
+
+  test('process-logs: a file for each', async () => {
+    expect(await run('process-logs', method)).toEqual([1, 2, 3].map((n) => `task ${n} begins, task ${n} ends`));
+  });
+});
