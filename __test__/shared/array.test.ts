@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import { Array as ArrayAlias, Lock, RawArray, RLock, range, SharedArray } from 'manycore';
+import { Array as ArrayAlias, RawArray, type RLock, range, SharedArray } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import { Gate, makePool, pass, ref, thrown } from '../helpers.js';
 
@@ -195,37 +195,6 @@ test('the alias is the class, and points to the global for what it has not', () 
 });
 
 describe('the lock', () => {
-  test('is an RLock of its own, none, or the one that is given', async () => {
-    const own = new SharedArray('i', 1);
-    expect(own.getLock()).toBeInstanceOf(RLock);
-    expect(own.getLock()).toBe(own.getLock());
-    for (const lock of [new Lock(), own.getLock()]) {
-      const array = new SharedArray('i', 1, { lock });
-      expect(array.getLock()).toBe(lock);
-      expect(array.withLockSync(() => lock.locked())).toBe(true);
-      expect(await array.withLock(() => lock.locked())).toBe(true);
-      expect(lock.locked()).toBe(false);
-    }
-    for (const raw of [new SharedArray('i', 2, { lock: false }), new RawArray('i', 2)]) {
-      for (const name of [
-        'getLock',
-        'getObj',
-        'acquire',
-        'acquireSync',
-        'release',
-        'withLock',
-        'withLockSync',
-        'hold',
-      ]) {
-        expect(name in raw).toBe(false);
-        expect(name in own).toBe(true);
-      }
-      expect(raw).toBeInstanceOf(RawArray);
-      expect(raw).toBeInstanceOf(SharedArray);
-      expect(own).not.toBeInstanceOf(RawArray);
-    }
-  });
-
   test('is the same lock everywhere', async () => {
     const pool = makePool(1);
     const array = new SharedArray('i', 1);

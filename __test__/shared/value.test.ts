@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Lock, OwnerDiedError, RawValue, RLock, Value } from 'manycore';
+import { Lock, OwnerDiedError, RawValue, Value } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import { failure, makePool, ref, thrown } from '../helpers.js';
 
@@ -301,39 +301,6 @@ describe('a struct', () => {
 });
 
 describe('the lock', () => {
-  test('is an RLock of its own, none, or the one that is given', async () => {
-    const own = new Value('i');
-    expect(own.getLock()).toBeInstanceOf(RLock);
-    expect(own.getLock()).toBe(own.getLock());
-    expect(new Value('i').getLock()).not.toBe(own.getLock());
-    for (const lock of [new Lock(), new RLock(), own.getLock()]) {
-      const value = new Value('i', 0, { lock });
-      expect(value.getLock()).toBe(lock);
-      expect(value.acquireSync()).toBe(true);
-      expect(lock.locked()).toBe(true);
-      value.release();
-      expect(lock.locked()).toBe(false);
-    }
-    for (const raw of [new Value('i', 5, { lock: false }), new RawValue('i', 5)]) {
-      for (const name of [
-        'getLock',
-        'getObj',
-        'acquire',
-        'acquireSync',
-        'release',
-        'withLock',
-        'withLockSync',
-        'hold',
-      ]) {
-        expect(name in raw).toBe(false);
-        expect(name in own).toBe(true);
-      }
-      expect(raw).toBeInstanceOf(Value);
-      expect(raw).toBeInstanceOf(RawValue);
-      expect(raw.value).toBe(5);
-    }
-  });
-
   test('has all its methods at the Value', async () => {
     const value = new Value('i');
     const lock = value.getLock();

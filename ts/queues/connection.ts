@@ -11,9 +11,8 @@ import {
   disown,
   ObjectKind,
   ObjectLayout,
-  type Opened,
+  Opened,
   onOpen,
-  opened,
   SharedObject,
 } from '../shared/objects.js';
 import { waitOptions } from '../sync/options.js';
@@ -251,7 +250,7 @@ export function makePipe(duplex: boolean, bytes: number): [Connection, Connectio
 }
 
 function makeEnd(input: number, output: number, rings: number[]): Connection {
-  return new Connection(opened(createObject(ObjectKind.connection, [input, output, 0], ObjectLayout.word, rings)));
+  return new Connection(new Opened(createObject(ObjectKind.connection, [input, output, 0], ObjectLayout.word, rings)));
 }
 
 const connectionClosed = (): StateError => new StateError('The connection is closed');
@@ -312,4 +311,4 @@ function copy(bytes: Buffer, target: Buffer): number {
   return bytes.length;
 }
 
-onOpen(ObjectKind.connection, (block) => new Connection(opened(block)));
+onOpen(ObjectKind.connection, (block) => new Connection(new Opened(block)));

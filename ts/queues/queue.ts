@@ -248,6 +248,7 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
 
   /**
    * A value that this thread took has been dealt with: call it in the thread that took the value, once for each.
+   * Another thread may call it, too; but should the taker die then, one value too many counts as done.
    * Python: `task_done()`.
    * @throws StateError if everything that was put is done already
    */

@@ -23,8 +23,6 @@ export type Ended = (typeof Ended)[keyof typeof Ended];
 export interface RingState {
   readonly length: number;
   readonly full: boolean;
-  readonly flags: number;
-  readonly unfinished: number;
   readonly lost: number;
   readonly epoch: number;
 }
@@ -61,8 +59,8 @@ export class RingSide {
   }
 
   get state(): RingState {
-    const [length, full, flags, unfinished, lost, epoch] = native.ringState(this.block);
-    return { length, full: full !== 0, flags, unfinished, lost, epoch };
+    const [length, full, lost, epoch] = native.ringState(this.block);
+    return { length, full: full !== 0, lost, epoch };
   }
 
   get closed(): boolean {

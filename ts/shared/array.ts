@@ -6,17 +6,7 @@ import type { Lock } from '../sync/lock.js';
 import type { RLock } from '../sync/rlock.js';
 import type * as Types from './array-types.js';
 import { lockable, RAW, readLock } from './lockable.js';
-import {
-  adopt,
-  bufferFor,
-  constantOf,
-  createObject,
-  ObjectKind,
-  ObjectLayout,
-  Opened,
-  onOpen,
-  opened,
-} from './objects.js';
+import { adopt, bufferFor, constantOf, createObject, ObjectKind, ObjectLayout, Opened, onOpen } from './objects.js';
 import { type ElementType, type PlainArray, typeNumbered, typeOf } from './types.js';
 
 /** Of any element type: TypeScript makes no class out of many. */
@@ -106,7 +96,7 @@ function named(C: ArrayClass, name: string): ArrayClass {
 onOpen(ObjectKind.array, (block) => {
   const type = typeNumbered(constantOf(block, ObjectLayout.a));
   const C = classFor(type, constantOf(block, ObjectLayout.c));
-  return new C(opened(block));
+  return new C(new Opened(block));
 });
 
 /** More does not fit into the region. */
@@ -128,7 +118,7 @@ function create(type: ElementType, length: number, [lock, needs]: ReturnType<typ
   const bytes = length * type.bytes;
   if (bytes > MAX_BYTES) throw new RangeError(`The shared memory has no room for an Array of ${bytes} bytes`);
   const block = createObject(ObjectKind.array, [type.number, bytes, lock], ObjectLayout.data + bytes, needs);
-  return new (classFor(type, lock))(opened(block));
+  return new (classFor(type, lock))(new Opened(block));
 }
 
 /** What can be copied into an Array of this type. */

@@ -5,7 +5,7 @@ import type { Guard } from '../sync/guard.js';
 import { Lock } from '../sync/lock.js';
 import type { AcquireOptions } from '../sync/options.js';
 import { RLock } from '../sync/rlock.js';
-import { constantOf, ObjectLayout, opened, openHandle } from './objects.js';
+import { constantOf, ObjectLayout, Opened, openHandle } from './objects.js';
 
 /** How a `Value` or `Array` is made. */
 export interface SharedOptions<L extends boolean | Lock | RLock = boolean | Lock | RLock> {
@@ -94,7 +94,7 @@ export function lockable<H extends SharedHandle, A extends unknown[]>(
 function lockOf(handle: SharedHandle): Lock | RLock {
   const { block } = handle[handleKey];
   const lock = constantOf(block, ObjectLayout.c);
-  if (lock === OWN) return new RLock(opened(block, handle));
+  if (lock === OWN) return new RLock(new Opened(block, handle));
   // Another object's lock is one that this object contains.
   const other = openHandle(lock) as Lock | RLock | Lockable<RLock>;
   return 'getLock' in other ? other.getLock() : other;

@@ -1,4 +1,4 @@
-import { isMainThread } from 'node:worker_threads';
+import threads from 'node:worker_threads';
 import { bufferOf, Facet, handleKey, type SharedHandle } from '../internal/handles.js';
 import { BLOCK_HEADER, UNIT } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
@@ -22,7 +22,7 @@ export const ObjectKind = {
 export type ObjectKind = (typeof ObjectKind)[keyof typeof ObjectKind];
 
 /** Bytes of a block's payload: kind and constants, the gate's words, where an object's own state begins. */
-export const ObjectLayout = { a: 4, b: 8, c: 12, word: 16, aside: 20, waiters: 24, state: 152, data: 160 } as const;
+export const ObjectLayout = { a: 4, b: 8, c: 12, word: 16, aside: 20, state: 152, data: 160 } as const;
 
 /** Byte offset of a field of an object. */
 export const fieldOf = (block: number, field: number): number => block * UNIT + BLOCK_HEADER + field;
@@ -40,6 +40,14 @@ const collected = new FinalizationRegistry<{ readonly block: number; readonly re
     native.releaseObject(block);
   },
 );
+
+/** Since Node 22.10. */
+const { markAsUncloneable } = threads as { markAsUncloneable?: (object: object) => void };
+
+/** Node's `structuredClone` and `postMessage` refuse this handle, of which they would make a plain object. */
+export function refuseClones(handle: object): void {
+  markAsUncloneable?.(handle);
+}
 
 /** Makes a handle of a block of a kind. */
 const makers = new Map<number, (block: number) => object>();
@@ -128,7 +136,7 @@ export function bufferFor(block: number): ArrayBufferLike {
   const known = buffers.get(block)?.deref();
   if (known !== undefined) return known;
   const buffer = native.objectBuffer(block, ObjectLayout.data, constantOf(block, ObjectLayout.b));
-  if (!isMainThread && buffer instanceof ArrayBuffer) keptBuffers.push(buffer);
+  if (!threads.isMainThread && buffer instanceof ArrayBuffer) keptBuffers.push(buffer);
   const ref = new WeakRef(buffer);
   buffers.set(block, ref);
   droppedBuffers.register(buffer, { block, ref });
@@ -178,6 +186,7 @@ export abstract class SharedObject implements SharedHandle {
   protected constructor(block: number) {
     this.#block = block;
     adopt(this, block);
+    refuseClones(this);
   }
 
   /** @internal */

@@ -15,9 +15,9 @@ import {
   fieldOf,
   ObjectKind,
   ObjectLayout,
-  type Opened,
+  Opened,
   onOpen,
-  opened,
+  refuseClones,
 } from './objects.js';
 import { bytesWithText, readText, type Struct, StructCell, structOf, writeText } from './structs.js';
 import { type ElementType, typeNumbered, typeOf } from './types.js';
@@ -40,6 +40,7 @@ class SharedValue implements SharedHandle {
     this.#cell = cell;
     this.#within = within;
     if (within === undefined) adopt(this, block);
+    refuseClones(this);
   }
 
   get [handleKey](): SharedHandle[typeof handleKey] {
@@ -108,7 +109,7 @@ function classes(Raw: ValueClass): Classes {
     #obj: SharedValue | undefined;
 
     getObj(): SharedValue {
-      this.#obj ??= new Raw(opened(this[handleKey].block, this), cellOf(this));
+      this.#obj ??= new Raw(new Opened(this[handleKey].block, this), cellOf(this));
       return this.#obj;
     }
   }
@@ -159,7 +160,7 @@ function makeStruct(struct: Struct, [lock, needs]: ReturnType<typeof readLock>):
 
 function handleOf(block: number, lock: number, { Raw, Locked }: Classes, cell: Cell): SharedValue {
   const C = lock === RAW ? Raw : Locked;
-  return new C(opened(block), cell);
+  return new C(new Opened(block), cell);
 }
 
 onOpen(ObjectKind.value, (block) => {

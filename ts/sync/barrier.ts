@@ -17,7 +17,6 @@ import {
   ObjectLayout,
   Opened,
   onOpen,
-  opened,
   SharedObject,
 } from '../shared/objects.js';
 import { startWait } from './options.js';
@@ -276,4 +275,4 @@ function makeBarrier(parties: unknown, given: BarrierOptions = {}): number {
 
 const broken = (): BrokenBarrierError => new BrokenBarrierError('The barrier is broken');
 
-onOpen(ObjectKind.barrier, (block) => new Barrier(opened(block)));
+onOpen(ObjectKind.barrier, (block) => new Barrier(new Opened(block)));

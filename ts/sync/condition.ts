@@ -14,7 +14,6 @@ import {
   ObjectLayout,
   Opened,
   onOpen,
-  opened,
   openHandle,
   SharedObject,
 } from '../shared/objects.js';
@@ -224,4 +223,4 @@ function lockOf(block: number): Lock | RLock {
   return lock;
 }
 
-onOpen(ObjectKind.condition, (block) => new Condition(opened(block)));
+onOpen(ObjectKind.condition, (block) => new Condition(new Opened(block)));

@@ -4,16 +4,7 @@ import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { timedOut, WaitingLine } from '../internal/waiting.js';
 import type { WaitOptions } from '../pool/options.js';
-import {
-  createObject,
-  fieldOf,
-  ObjectKind,
-  ObjectLayout,
-  type Opened,
-  onOpen,
-  opened,
-  SharedObject,
-} from '../shared/objects.js';
+import { createObject, fieldOf, ObjectKind, ObjectLayout, Opened, onOpen, SharedObject } from '../shared/objects.js';
 import { startWait } from './options.js';
 
 /** The word: bit 0 is the flag, bits 1–30 count how often it was set, bit 31 says that somebody waits. */
@@ -101,4 +92,4 @@ export class Event extends SharedObject {
   }
 }
 
-onOpen(ObjectKind.event, (block) => new Event(opened(block)));
+onOpen(ObjectKind.event, (block) => new Event(new Opened(block)));

@@ -78,3 +78,12 @@ export class RGuard extends Guard {
     }
   }
 }
+
+/** Calls `fn` while `guard` holds its lock, which is released in the end unless `fn` did that. */
+export async function guarded<G extends Guard, R>(guard: G, fn: (guard: G) => R | PromiseLike<R>): Promise<R> {
+  try {
+    return await fn(guard);
+  } finally {
+    guard[Symbol.dispose]();
+  }
+}

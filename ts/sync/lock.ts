@@ -1,14 +1,6 @@
 import { inspect } from 'node:util';
-import {
-  createObject,
-  ObjectKind,
-  ObjectLayout,
-  type Opened,
-  onOpen,
-  opened,
-  SharedObject,
-} from '../shared/objects.js';
-import { Guard } from './guard.js';
+import { createObject, ObjectKind, ObjectLayout, Opened, onOpen, SharedObject } from '../shared/objects.js';
+import { Guard, guarded } from './guard.js';
 import { LockState, type Suspended } from './lock-state.js';
 import { type AcquireOptions, acquireOptions } from './options.js';
 import { notInTime } from './wait-errors.js';
@@ -105,12 +97,7 @@ export class Lock extends SharedObject {
    * await lock.withLock(async () => { balance.value -= 10; });
    */
   async withLock<R>(fn: (guard: Guard) => R | PromiseLike<R>, options?: AcquireOptions): Promise<R> {
-    const guard = await this.hold(options);
-    try {
-      return await fn(guard);
-    } finally {
-      guard[Symbol.dispose]();
-    }
+    return guarded(await this.hold(options), fn);
   }
 
   /**
@@ -164,4 +151,4 @@ export class Lock extends SharedObject {
   }
 }
 
-onOpen(ObjectKind.lock, (block) => new Lock(opened(block)));
+onOpen(ObjectKind.lock, (block) => new Lock(new Opened(block)));

@@ -2,8 +2,8 @@ import { inspect } from 'node:util';
 import { StateError } from '../internal/errors.js';
 import { Facet, handleKey, type SharedHandle } from '../internal/handles.js';
 import { nativePath } from '../internal/native.js';
-import { adopt, createObject, ObjectKind, ObjectLayout, type Opened, onOpen, opened } from '../shared/objects.js';
-import { RGuard } from './guard.js';
+import { adopt, createObject, ObjectKind, ObjectLayout, Opened, onOpen, refuseClones } from '../shared/objects.js';
+import { guarded, RGuard } from './guard.js';
 import { LockState, type Suspended } from './lock-state.js';
 import { type AcquireOptions, acquireOptions } from './options.js';
 import { notInTime } from './wait-errors.js';
@@ -45,6 +45,7 @@ export class RLock implements SharedHandle {
     const block = from?.block ?? createObject(ObjectKind.rlock, [0, 0, 0], ObjectLayout.state);
     this.#within = from?.within;
     if (this.#within === undefined) adopt(this, block);
+    refuseClones(this);
     this.state = new LockState(block);
   }
 
@@ -141,12 +142,7 @@ export class RLock implements SharedHandle {
    * @throws as {@link hold} does, and what `fn` throws
    */
   async withLock<R>(fn: (guard: RGuard) => R | PromiseLike<R>, options?: AcquireOptions): Promise<R> {
-    const guard = await this.hold(options);
-    try {
-      return await fn(guard);
-    } finally {
-      guard[Symbol.dispose]();
-    }
+    return guarded(await this.hold(options), fn);
   }
 
   /**
@@ -227,4 +223,4 @@ export class RLock implements SharedHandle {
   }
 }
 
-onOpen(ObjectKind.rlock, (block) => new RLock(opened(block)));
+onOpen(ObjectKind.rlock, (block) => new RLock(new Opened(block)));

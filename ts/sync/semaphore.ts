@@ -6,17 +6,8 @@ import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { timedOut, WaitingLine } from '../internal/waiting.js';
 import type { WaitOptions } from '../pool/options.js';
-import {
-  createObject,
-  fieldOf,
-  ObjectKind,
-  ObjectLayout,
-  Opened,
-  onOpen,
-  opened,
-  SharedObject,
-} from '../shared/objects.js';
-import { Guard } from './guard.js';
+import { createObject, fieldOf, ObjectKind, ObjectLayout, Opened, onOpen, SharedObject } from '../shared/objects.js';
+import { Guard, guarded } from './guard.js';
 import { startWait } from './options.js';
 import { notInTime } from './wait-errors.js';
 
@@ -135,12 +126,7 @@ export class Semaphore extends SharedObject {
    * @throws TimeoutError when the time is up, and what `fn` throws
    */
   async withLock<R>(fn: (guard: Guard) => R | PromiseLike<R>, options?: WaitOptions): Promise<R> {
-    const guard = await this.hold(options);
-    try {
-      return await fn(guard);
-    } finally {
-      guard[Symbol.dispose]();
-    }
+    return guarded(await this.hold(options), fn);
   }
 
   /** As {@link withLock}, blocking the calling thread until there is a permit. `fn` must not be async. */
@@ -219,5 +205,5 @@ function make(kind: ObjectKind, value: unknown = 1): number {
   return block;
 }
 
-onOpen(ObjectKind.semaphore, (block) => new Semaphore(opened(block), ObjectKind.semaphore));
-onOpen(ObjectKind.boundedSemaphore, (block) => new BoundedSemaphore(opened(block)));
+onOpen(ObjectKind.semaphore, (block) => new Semaphore(new Opened(block), ObjectKind.semaphore));
+onOpen(ObjectKind.boundedSemaphore, (block) => new BoundedSemaphore(new Opened(block)));

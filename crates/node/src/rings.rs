@@ -91,14 +91,12 @@ pub fn ring_shut(object: u32, flags: u32, cell: f64) -> Result<()> {
     at_ring(object, cell, |ring, me| ring.shut(me, flags))
 }
 
-/// What a ring tells of itself: messages in it, whether it is full, flags, messages not done, lost ones, and how often
-/// all was done.
+/// What a ring tells of itself: messages in it, whether it is full, lost ones, and how often all was done.
 #[napi(catch_unwind)]
 pub fn ring_state(object: u32) -> Result<Vec<f64>> {
     at_ring(object, 0.0, |ring, _| {
         let full = if ring.is_full() { 1.0 } else { 0.0 };
-        let (len, unfinished) = (ring.len() as f64, ring.unfinished() as f64);
-        Ok(vec![len, full, ring.flags().into(), unfinished, ring.lost().into(), ring.epoch().into()])
+        Ok(vec![ring.len() as f64, full, ring.lost().into(), ring.epoch().into()])
     })
 }
 
