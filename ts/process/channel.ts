@@ -52,7 +52,7 @@ export class Channel {
     this.#output = constantOf(block, ObjectLayout.b);
     this.#receiver = receiver;
     this.#beside = beside;
-    this.#line = new WaitingLine({ quiet: true, leave: () => native.ringLeave(this.#input, LEAVE_ITEMS) });
+    this.#line = new WaitingLine({ quiet: true, leave: () => this.#leave() });
   }
 
   /** Whether nothing more will come. */
@@ -103,9 +103,15 @@ export class Channel {
   /** This isolate lets go of its end. */
   close(): void {
     if (this.#closed) return;
-    this.#closed = true;
     this.#line.refuseAll(() => new Error('closed'));
+    this.#leave();
+    this.#closed = true;
     this.#end.close();
+  }
+
+  /** Takes back that this isolate waits. A blocking wait may end with the channel: then the ring may be another's. */
+  #leave(): void {
+    if (!this.#closed) native.ringLeave(this.#input, LEAVE_ITEMS);
   }
 
   #put(parcel: Parcel): boolean {

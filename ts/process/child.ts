@@ -111,7 +111,11 @@ class Child implements Receiver {
     try {
       this.#channel.sendWith(['value'], value, 'result');
     } catch (error) {
-      this.#channel.sendWith(['unsendable'], error, 'error');
+      try {
+        this.#channel.sendWith(['unsendable'], error, 'error');
+      } catch {
+        // There is no memory for that either: the parent is told when this process ends.
+      }
     }
   }
 
@@ -196,7 +200,11 @@ class Child implements Receiver {
     this.#output?.flush();
     const print = !this.#isRead;
     if (print) this.#print(traceback(self().name, error));
-    this.#channel.sendWith(['error', print], error, 'error');
+    try {
+      this.#channel.sendWith(['error', print], error, 'error');
+    } catch {
+      // There is no memory for it: the parent has the exit code.
+    }
   }
 
   /** Writes to standard error, wherever that is, as one whole. */

@@ -4,17 +4,12 @@ import { addPump } from '../internal/runtime.js';
 import { Agenda } from '../pool/agenda.js';
 import type { Running } from './running.js';
 
-/** A starting child is looked at this often while the thread blocks for something else, in milliseconds. */
-const START_MS = 5;
-
 /** The children of this isolate that run, and the calls that wait for them. */
 class Children implements Interruptible {
   readonly running = true;
   /** Their time limits. */
   readonly agenda = new Agenda();
   readonly #all = new Set<Running>();
-  /** Those that may not have what they were given yet. */
-  readonly #starting = new Set<Running>();
   readonly #joins = new Set<(reason: Error) => void>();
   readonly #alive = new Alive();
   #pumped = false;
@@ -23,17 +18,11 @@ class Children implements Interruptible {
     this.#pumpOnce();
     if (this.pending === 0) watchInterrupts(this);
     this.#all.add(child);
-    this.#starting.add(child);
     if (!child.daemon) this.#alive.began();
-  }
-
-  begun(child: Running): void {
-    this.#starting.delete(child);
   }
 
   remove(child: Running): void {
     if (!this.#all.delete(child)) return;
-    this.#starting.delete(child);
     if (!child.daemon) this.#alive.ended();
     this.#unwatch();
   }
@@ -75,16 +64,13 @@ class Children implements Interruptible {
     if (this.#pumped) return;
     this.#pumped = true;
     addPump({
-      pump: () => this.#pump(),
-      busy: () => this.#starting.size > 0,
+      pump: () => {
+        this.agenda.poll();
+        return this.agenda.next();
+      },
+      // Who waits for an object that only a child could bring has sent it there: the object knows.
+      busy: () => false,
     });
-  }
-
-  /** The thread blocks: time limits are kept, and who has started is known. */
-  #pump(): number {
-    for (const child of [...this.#starting]) child.poll();
-    this.agenda.poll();
-    return Math.min(this.agenda.next(), this.#starting.size > 0 ? START_MS : Number.POSITIVE_INFINITY);
   }
 }
 

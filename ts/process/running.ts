@@ -103,9 +103,7 @@ export class Running implements Receiver {
       this.#forgetTimeout = children.agenda.in(timeout, () => this.terminate(late));
     }
     const { outcome } = this.#outcomes.result;
-    outcome.onRead = () => {
-      if (this.#exitCode === undefined) this.#channel.send(['read']);
-    };
+    outcome.onRead = () => this.#tellRead();
     this.#channel.listen();
     void this.launched.ended.then((ending) => {
       // What it said last.
@@ -114,18 +112,22 @@ export class Running implements Receiver {
     });
   }
 
-  /** Whether the child has opened its end of the channel, and so has all that it was given. */
-  get begun(): boolean {
-    return this.#theirs === undefined;
+  /** Somebody waits for the result: the child need not print its failure. */
+  #tellRead(): void {
+    if (this.#exitCode !== undefined) return;
+    try {
+      this.#channel.send(['read']);
+    } catch {
+      // There is no memory for the message: it prints.
+    }
   }
 
   /** Its exit code, once it has ended: looks now, whatever the event loop knows. */
   poll(): number | undefined {
     if (this.#exitCode !== undefined) return this.#exitCode;
     this.#channel.poll();
-    // Its death is seen once this isolate has let go of the child's end.
-    if (this.begun) this.#channel.poll();
-    const stage = this.#channel.over ? 'over' : this.begun ? 'running' : 'starting';
+    const begun = this.#theirs === undefined;
+    const stage = this.#channel.over ? 'over' : begun ? 'running' : 'starting';
     const ending = this.launched.pollEnd(stage);
     if (ending !== undefined) this.#settle(ending);
     return this.#exitCode;
@@ -177,10 +179,10 @@ export class Running implements Receiver {
 
   hungUp(): void {}
 
+  /** The child has opened its end: from here on only the child holds that, and its death is seen. */
   #opened(): void {
     this.#theirs?.close();
     this.#theirs = undefined;
-    children.begun(this);
   }
 
   #failed(error: unknown, told: boolean): void {
