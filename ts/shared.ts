@@ -5,9 +5,10 @@
 
 import './queues/open.js';
 
+export type { Stdio } from './internal/stdio.js';
 export { runChild } from './process/child.js';
 export { currentProcess, ParentProcess, parentProcess } from './process/current.js';
-export type { ProcessInfo, ProcessOptions, Stdio } from './process/options.js';
+export type { ProcessInfo, ProcessOptions } from './process/options.js';
 export { activeChildren, declarePlain, Process, Thread } from './process/process.js';
 export { type BytesLike, Connection, Pipe } from './queues/connection.js';
 export { JoinableQueue, Queue, type QueueOptions } from './queues/queue.js';

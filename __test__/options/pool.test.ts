@@ -28,6 +28,9 @@ describe('pool options', () => {
       execArgv: undefined,
       argv: undefined,
       name: undefined,
+      maxMemoryPerWorker: Number.POSITIVE_INFINITY,
+      cpus: undefined,
+      stdio: 'inherit',
     });
     expect(poolOptions({})).toEqual(poolOptions());
     expect(poolOptions({ processes: undefined, name: undefined } as PoolOptions)).toEqual(poolOptions());
@@ -62,6 +65,9 @@ describe('pool options', () => {
       execArgv: ['--import', 'tsx'],
       argv: ['x'],
       name: 'thumbnails',
+      maxMemoryPerWorker: 1e9,
+      cpus: [0, 1, 0],
+      stdio: { file: () => 'x.log' },
     } satisfies PoolOptions;
     expect(poolOptions(given)).toEqual(given);
     expect(poolOptions({ env: SHARE_ENV }).env).toBe(SHARE_ENV);
@@ -105,6 +111,12 @@ describe('pool options', () => {
     ['concurrency', 0, RangeError, integer],
     ['maxPending', 0, RangeError, integer],
     ['retries', -1, RangeError, 'an integer from 0 up'],
+    ['maxMemoryPerWorker', 0, RangeError, integer],
+    ['maxMemoryPerWorker', '1 GB', TypeError, integer],
+    ['cpus', 0, TypeError, 'an array'],
+    ['cpus', [], RangeError, 'a list of at least one CPU'],
+    ['stdio', 'ignore', RangeError, "'inherit', 'pipe' or an object `{ file: (worker) => path }`"],
+    ['stdio', 1, TypeError, "'inherit', 'pipe' or an object `{ file: (worker) => path }`"],
     ['timeout', '5s', TypeError, milliseconds],
     ['timeout', Number.NaN, RangeError, milliseconds],
     ['timeout', 5n, TypeError, milliseconds],

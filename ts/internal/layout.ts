@@ -91,7 +91,7 @@ export const Lane = {
 export const controlBytes = (lanes: number): number => (CONTROL_WORDS + lanes * LANE_WORDS) * 4;
 
 /** What `advance` is told and answers. */
-export const Advance = { complete: 1, take: 2, turned: 4, idle: -1, yield: -2, leave: -3 } as const;
+export const Advance = { complete: 1, take: 2, turned: 4, retire: 8, idle: -1, yield: -2, leave: -3 } as const;
 
 /** Kinds of record, and words of one. */
 export const Record = {

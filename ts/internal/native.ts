@@ -71,6 +71,9 @@ export interface Native {
   wait(spinUs: number, timeoutUs: number): number;
   countInterrupts(): number;
   endAtInterrupt(nth: number): void;
+  allowedCpus(): number[];
+  pinThread(cpu: number): void;
+  oneAtATime(run: () => void): void;
   counters(pool: number, worker: number): number[];
   bucketStarts(): number[];
   nowMs(): number;

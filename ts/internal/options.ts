@@ -7,6 +7,7 @@ import type {
   TaskOptions,
   WaitOptions,
 } from '../pool/options.js';
+import type { WorkerInfo } from '../pool/stats.js';
 import { cpuCount } from './cpu.js';
 import { expected } from './describe.js';
 import type { AnyFunction } from './functions/definition.js';
@@ -31,6 +32,7 @@ import {
 } from './options/checks.js';
 import { self } from './self.js';
 import { startMethodOf } from './start-method.js';
+import { type Stdio, stdioOf } from './stdio.js';
 
 /** A pool's options with every default filled in. A limit that is not set is Infinity. */
 export interface ResolvedPoolOptions {
@@ -55,9 +57,21 @@ export interface ResolvedPoolOptions {
   readonly execArgv: readonly string[] | undefined;
   readonly argv: readonly string[] | undefined;
   readonly name: string | undefined;
+  /** In bytes. */
+  readonly maxMemoryPerWorker: number;
+  readonly cpus: readonly number[] | undefined;
+  readonly stdio: Stdio<WorkerInfo>;
 }
 
 const context: Check = (value, name) => startMethodOf(value, name, ['inline']);
+
+/** A list of CPUs. Later changes of the caller's are not seen. */
+const cpus: Check = (value, name) => {
+  const list = [...(array(value, name) as unknown[])];
+  if (list.length === 0) throw new RangeError(expected(name, 'a list of at least one CPU', value));
+  for (const [i, cpu] of list.entries()) integerFrom(0)(cpu, `${name}[${i}]`);
+  return list;
+};
 
 const limitChecks = {
   timeout: time,
@@ -85,6 +99,9 @@ const poolChecks = {
   execArgv: strings,
   argv: strings,
   name: ofType('string'),
+  maxMemoryPerWorker: integerFrom(1, true),
+  cpus,
+  stdio: stdioOf('worker'),
 } satisfies Record<keyof PoolOptions, Check>;
 
 const taskChecks = {
@@ -139,6 +156,9 @@ export function poolOptions(given?: number | PoolOptions): ResolvedPoolOptions {
     execArgv: options.execArgv,
     argv: options.argv,
     name: options.name,
+    maxMemoryPerWorker: options.maxMemoryPerWorker ?? Number.POSITIVE_INFINITY,
+    cpus: options.cpus,
+    stdio: options.stdio ?? 'inherit',
   };
 }
 

@@ -1,6 +1,9 @@
 import type { Writable } from 'node:stream';
 import { native } from './native.js';
 
+/** Where whole lines go: to a file descriptor, or to a function. */
+export type Target = number | ((lines: Buffer) => void);
+
 /**
  * What a worker prints goes straight to the file descriptor, in whole lines: Node's own way leads through two event
  * loops, so a line would come after the result of the task that printed it, or never.
@@ -8,9 +11,9 @@ import { native } from './native.js';
 export class Output {
   readonly #streams: readonly Lines[];
 
-  /** @param fds where standard output and standard error go */
-  constructor(fds: readonly [number, number] = [1, 2]) {
-    this.#streams = fds.map((fd) => new Lines(fd));
+  /** @param targets where standard output and standard error go */
+  constructor(targets: readonly [Target, Target] = [1, 2]) {
+    this.#streams = targets.map((target) => new Lines(target));
   }
 
   /** Takes over `process.stdout` and `process.stderr`, at their first use. */
@@ -45,11 +48,11 @@ function bytesOf(chunk: unknown, encoding: unknown): Buffer {
 }
 
 class Lines {
-  readonly #fd: number;
+  readonly #target: Target;
   #rest: Buffer[] = [];
 
-  constructor(fd: number) {
-    this.#fd = fd;
+  constructor(target: Target) {
+    this.#target = target;
   }
 
   take(stream: Writable): Writable {
@@ -70,8 +73,10 @@ class Lines {
 
   flush(): void {
     if (this.#rest.length === 0) return;
-    native.writeLines(this.#fd, Buffer.concat(this.#rest));
+    const lines = Buffer.concat(this.#rest);
     this.#rest = [];
+    if (typeof this.#target === 'number') native.writeLines(this.#target, lines);
+    else this.#target(lines);
   }
 
   #write(bytes: Buffer): void {

@@ -12,6 +12,11 @@ export type ToWorker =
   /** The parcel that the worker asked for; without one, nobody waits for the call any more. */
   | { readonly parcelFor: number; readonly parcel?: MessagePort };
 
+/** What a worker is told before anything else, where it prints to a file: the file's path. */
+export interface FirstToWorker {
+  readonly logTo: string;
+}
+
 /** What came with one message and is not in its bytes. */
 export interface Luggage {
   /** Kept from the garbage collector until the message was read. */

@@ -14,6 +14,7 @@ import { Attachments, type ToWorker } from './attachments.js';
 import { Backlog } from './backlog.js';
 import { poll, waitFor } from './blocking.js';
 import { CallJob } from './call-job.js';
+import { mustBeAllowed } from './cpus.js';
 import { Dispatch } from './dispatch.js';
 import type { Engine, EngineEvents, Running } from './engine.js';
 import { FunctionTable } from './function-table.js';
@@ -33,9 +34,9 @@ import { mustHaveRoom } from './room.js';
 import { freeBlocks, Slots } from './slots.js';
 import type { PoolStats, WorkerInfo } from './stats.js';
 import { Stopper } from './stopper.js';
-import { infoOf, Tally } from './tally.js';
+import { Tally } from './tally.js';
 import { TimeLimits } from './time-limits.js';
-import { describeEnding, type Ending, type WorkerHandle } from './worker-handle.js';
+import { describeEnding, type Ending, infoOf, type WorkerHandle } from './worker-handle.js';
 import { Workers, type WorkersHost } from './workers.js';
 
 /** How long an idle worker looks for work before it returns to its event loop, in microseconds. */
@@ -87,6 +88,7 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     this.#events = events;
     this.lanes = Math.max(MAX_LANES, options.concurrency);
     loadNative();
+    if (options.cpus !== undefined) mustBeAllowed(options.cpus);
     inbox.open();
     // Room for every worker and its replacement.
     const seats = options.processes * 2 + 1;
@@ -363,6 +365,8 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
 
   record(kind: number, slot: number, a: number, b: number, c: number, d: number, e: number): void {
     outside(() => {
+      // What a task printed is to be read before its result.
+      if (this.options.stdio === 'pipe') for (const worker of this.workers) this.workers.receive(worker);
       if (kind === Record.workerGone) this.workers.gone(a);
       else if (kind === Record.retiring) this.workers.retiring(a);
       else this.slots.occupant(slot)?.record(kind, a, b, c, d, e);

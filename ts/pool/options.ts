@@ -2,6 +2,8 @@ import type { MessagePort, ResourceLimits, SHARE_ENV } from 'node:worker_threads
 import type { AnyFunction } from '../internal/functions/definition.js';
 import type { StartMethod } from '../internal/self.js';
 import type { BoundContext } from '../internal/start-method.js';
+import type { Stdio } from '../internal/stdio.js';
+import type { WorkerInfo } from './stats.js';
 
 /** How a pool runs its tasks: in worker threads or child processes, or in the calling thread, for debugging and tests. */
 export type ContextName = StartMethod | 'inline';
@@ -130,6 +132,29 @@ export interface PoolOptions extends TaskLimits {
   argv?: readonly string[];
   /** The name of the pool, which its workers' names begin with. @example 'thumbnails' */
   name?: string;
+  /**
+   * A worker that has more memory in use after a task, in bytes, takes no other: its replacement starts, and it ends. That
+   * is no restart. What counts is what its JavaScript has in use, garbage not counted: its heap, and the array buffers that
+   * it made. To stop a task that takes too much is what `resourceLimits` are for.
+   * @default no limit
+   * @example 512 * 1024 * 1024
+   */
+  maxMemoryPerWorker?: number;
+  /**
+   * The CPUs that the workers run on: each on one of them, in this order, and again from the first; a replacement on that
+   * of the worker whose place it takes. Only CPUs that this process may use.
+   * @default wherever the system has them run
+   * @example [0, 2, 4, 6]
+   */
+  cpus?: readonly number[];
+  /**
+   * Where what the workers print goes. `'inherit'`: to where this process prints. `'pipe'`: to `stdout` and `stderr` of the
+   * {@link WorkerInfo}, which are to be read: what nobody reads stays in memory. A `file` is appended to. In whole lines
+   * always, and before the results of the tasks that print them.
+   * @default 'inherit'
+   * @example { file: ({ id }) => `worker-${id}.log` }
+   */
+  stdio?: Stdio<WorkerInfo>;
 }
 
 /** How far a call has come. */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { native } from '../internal/native.js';
 
 /** A worker of a pool. */
@@ -8,6 +9,10 @@ export interface WorkerInfo {
   readonly threadId: number;
   /** Whether it has started and may take tasks. */
   readonly ready: boolean;
+  /** What it prints, with the option `stdio: 'pipe'`, in whole lines; it ends with the worker. Otherwise null. */
+  readonly stdout: Readable | null;
+  /** As `stdout`, of standard error. */
+  readonly stderr: Readable | null;
 }
 
 /** What one worker did. Times in milliseconds. */

@@ -3,7 +3,7 @@ import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { Core } from './core.js';
 import { Counts, type PoolStats, type WorkerInfo, type WorkerStats } from './stats.js';
-import type { WorkerHandle } from './worker-handle.js';
+import { infoOf, type WorkerHandle } from './worker-handle.js';
 
 /** What the workers of a pool counted, those that are gone too. */
 export class Tally {
@@ -51,14 +51,10 @@ export class Tally {
   }
 }
 
-/** A worker, for the pool's users. */
-export function infoOf(worker: WorkerHandle): WorkerInfo {
-  return { id: worker.seat + 1, threadId: worker.threadId, ready: worker.ready };
-}
-
 function statsOf(worker: WorkerHandle, [completed, stolen, workingNs, waitingNs]: readonly number[]): WorkerStats {
   return {
-    ...infoOf(worker),
+    id: worker.seat + 1,
+    threadId: worker.threadId,
     completed,
     stolen,
     startUp: worker.bootMs,

@@ -3,6 +3,8 @@ import { CONTROL_WORDS, Control, LANE_WORDS, Lane, payloadOf } from '../internal
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { ToWorker } from './attachments.js';
+import { Printed } from './printed.js';
+import type { WorkerInfo } from './stats.js';
 
 /** How a worker ended. */
 export interface Ending {
@@ -40,9 +42,22 @@ export class WorkerHandle {
   #failed = false;
   /** What it attached to results. */
   readonly received = new Map<number, unknown>();
+  /** What it prints, where that is to be read. */
+  readonly printed: Printed | undefined;
+  /** Its place in the pool's list of CPUs. */
+  readonly place: number | undefined;
 
-  constructor(thread: Worker, port: MessagePort, seat: number, block: number) {
+  constructor(
+    thread: Worker,
+    port: MessagePort,
+    seat: number,
+    block: number,
+    place: number | undefined,
+    piped: boolean,
+  ) {
     this.thread = thread;
+    this.place = place;
+    this.printed = piped ? new Printed(thread) : undefined;
     this.threadId = thread.threadId;
     this.port = port;
     this.seat = seat;
@@ -120,8 +135,15 @@ export class WorkerHandle {
   /** Frees what it had in the region. Its thread has ended. */
   dispose(): void {
     native.free(this.#block);
+    this.printed?.end();
     this.port.close();
   }
+}
+
+/** A worker, for the pool's users. */
+export function infoOf(worker: WorkerHandle): WorkerInfo {
+  const { threadId, ready, printed } = worker;
+  return { id: worker.seat + 1, threadId, ready, stdout: printed?.stdout ?? null, stderr: printed?.stderr ?? null };
 }
 
 /** An ending in words. */

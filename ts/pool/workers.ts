@@ -4,10 +4,13 @@ import { Control } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
+import { logPath } from '../internal/stdio.js';
 import type { Agenda } from './agenda.js';
-import { type ToWorker, unpack } from './attachments.js';
+import { type FirstToWorker, type ToWorker, unpack } from './attachments.js';
+import { nextPlace } from './cpus.js';
 import { inbox } from './inbox.js';
-import { describeEnding, type Ending, messageOf, type WorkerHandle } from './worker-handle.js';
+import type { WorkerInfo } from './stats.js';
+import { describeEnding, type Ending, infoOf, messageOf, type WorkerHandle } from './worker-handle.js';
 import { type FromWorker, startWorker, type WorkerSetup } from './worker-start.js';
 
 /** What the set of workers asks of its pool. */
@@ -209,13 +212,30 @@ export class Workers {
 
   #start(seat: number): void {
     const { options, id: pool, lanes } = this.#host;
-    const place = { pool, seat, initializer: this.#host.initializer(), lanes, values: this.#values };
-    const worker = startWorker(place, options);
+    const place = options.cpus && nextPlace(options.cpus, this.#places());
+    const at = { pool, seat, initializer: this.#host.initializer(), lanes, values: this.#values, place };
+    const worker = startWorker(at, options);
     this.#seats[seat] = worker;
+    void worker.exited.then((exitCode) => this.#exit(worker, exitCode));
+    if (typeof options.stdio === 'object') this.#sendPath(worker, options.stdio.file);
     for (const message of this.#host.greetings()) worker.port.postMessage(message);
     worker.port.on('message', (message: FromWorker) => this.#message(worker, message));
     worker.port.unref();
-    void worker.exited.then((exitCode) => this.#exit(worker, exitCode));
+  }
+
+  /** The places of those that take tasks, or will, in the list of CPUs. */
+  *#places(): Iterable<number | undefined> {
+    for (const worker of this) if (!worker.gone && worker.farewell === undefined) yield worker.place;
+  }
+
+  /** Tells the worker where what it prints goes: its thread has a number now. It does nothing before. */
+  #sendPath(worker: WorkerHandle, file: (info: WorkerInfo) => string): void {
+    try {
+      worker.port.postMessage({ logTo: logPath(file, infoOf(worker)) } satisfies FirstToWorker);
+    } catch (error) {
+      this.kill(worker);
+      throw error;
+    }
   }
 
   #message(worker: WorkerHandle, message: FromWorker): void {
@@ -228,6 +248,8 @@ export class Workers {
       this.#host.initializerFailed(message.initializerFailed);
     } else if ('threw' in message) {
       worker.threw(this.#host.decodeError(message.threw));
+    } else if ('printed' in message) {
+      worker.printed?.push(message.printed, message.lines);
     } else if ('want' in message) {
       this.#host.wanted(worker, message.want);
     } else {

@@ -1,10 +1,8 @@
 import type { ResourceLimits, SHARE_ENV } from 'node:worker_threads';
-import { expected } from '../internal/describe.js';
 import {
   array,
   type Check,
   environment,
-  isObject,
   ofType,
   optionsOf,
   resourceLimits,
@@ -13,6 +11,7 @@ import {
 } from '../internal/options/checks.js';
 import type { StartMethod } from '../internal/self.js';
 import { type BoundContext, startMethodOf } from '../internal/start-method.js';
+import { type Stdio, stdioOf } from '../internal/stdio.js';
 
 /** What a process is known by when its log file is named. */
 export interface ProcessInfo {
@@ -22,9 +21,6 @@ export interface ProcessInfo {
   /** Its thread's number; 0 for the main thread of a process of its own. */
   readonly threadId: number;
 }
-
-/** Where what a process prints goes: with the parent's, to `stdout` and `stderr` of the `Process`, or to a file. */
-export type Stdio = 'inherit' | 'pipe' | { readonly file: (process: ProcessInfo) => string };
 
 /** What `new Process` takes. Python: the arguments of `multiprocessing.Process`. */
 // biome-ignore lint/suspicious/noExplicitAny: only `any` stands for the parameters of every function
@@ -66,20 +62,8 @@ export interface ProcessOptions<A extends unknown[] = any[], R = unknown> {
    * @default 'inherit'
    * @example { file: ({ threadId }) => `worker-${threadId}.log` }
    */
-  stdio?: Stdio;
+  stdio?: Stdio<ProcessInfo>;
 }
-
-const stdio: Check = (value, name) => {
-  const what = "'inherit', 'pipe' or an object `{ file: (process) => path }`";
-  if (typeof value === 'string') {
-    if (value !== 'inherit' && value !== 'pipe') throw new RangeError(expected(name, what, value));
-    return value;
-  }
-  if (!isObject(value)) throw new TypeError(expected(name, what, value));
-  const { file } = value as { file?: unknown };
-  if (typeof file !== 'function') throw new TypeError(expected(`${name}.file`, 'a function', file));
-  return { file };
-};
 
 /** A process's own list of arguments: later changes of the caller's are not seen. */
 const copied: Check = (value, name) => [...(array(value, name) as unknown[])];
@@ -94,7 +78,7 @@ const checks = {
   resourceLimits,
   env: environment,
   execArgv: strings,
-  stdio,
+  stdio: stdioOf('process'),
 } satisfies Record<keyof ProcessOptions, Check>;
 
 /** The checked options, the context as the name of its start method. */

@@ -1,8 +1,8 @@
-import { expected } from '../internal/describe.js';
 import { TimeoutError, WorkerLostError } from '../internal/errors.js';
 import { blockOf } from '../internal/handles.js';
 import { ready } from '../internal/ready.js';
 import type { SelfFacts } from '../internal/self.js';
+import { logPath } from '../internal/stdio.js';
 import type { WaitLimits } from '../internal/waiting.js';
 import type { Connection } from '../queues/connection.js';
 import { Channel, channelEnds, type Message, type Receiver } from './channel.js';
@@ -82,7 +82,8 @@ export class Running implements Receiver {
       this.#channel.sendWith(['args'], order.args, 'args');
       this.#channel.sendWith(['fields'], order.fields, 'this');
       launched = preparation.launch({ ...order.launch, channel: blockOf(theirs) });
-      const path = pathOf(order.file, { name: this.name, pid: launched.pid, threadId: launched.threadId });
+      const { pid, threadId } = launched;
+      const path = order.file === undefined ? undefined : logPath(order.file, { name: this.name, pid, threadId });
       const destination: Destination = { piped: order.launch.piped, path };
       this.#channel.send(['start', order.facts, order.home, destination, outcomes.result.outcome.read]);
     } catch (error) {
@@ -236,11 +237,4 @@ export class Running implements Receiver {
     this.#theirs?.close();
     this.#theirs = undefined;
   }
-}
-
-function pathOf(file: Order['file'], process: ProcessInfo): string | undefined {
-  if (file === undefined) return undefined;
-  const path: unknown = file(process);
-  if (typeof path !== 'string') throw new TypeError(expected('stdio.file', 'a function that returns a path', path));
-  return path;
 }

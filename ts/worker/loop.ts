@@ -17,6 +17,7 @@ import type { Output } from '../internal/output.js';
 import { Calls } from './calls.js';
 import type { WorkerAttachments } from './hooks.js';
 import type { Inputs } from './inputs.js';
+import type { MemoryLimit } from './memory-limit.js';
 import { Ranges } from './ranges.js';
 import type { Results } from './results.js';
 import type { Runner, Runners } from './runners.js';
@@ -32,6 +33,7 @@ export interface LoopParts {
   readonly results: Results;
   readonly tasks: Tasks;
   readonly output: Output;
+  readonly memoryLimit: MemoryLimit | undefined;
   leave(): void;
 }
 
@@ -130,7 +132,7 @@ export class Loop {
     let slot = first;
     while (this.#run(lane, slot)) {
       this.#parts.output.flush();
-      slot = native.advance(lane, Advance.complete | Advance.take);
+      slot = native.advance(lane, Advance.complete | Advance.take | this.#retire());
       if (slot < 0) {
         this.#free.push(lane);
         this.#rest(slot);
@@ -147,7 +149,7 @@ export class Loop {
     this.#parts.tasks.current = undefined;
     this.#parts.output.flush();
     const next = this.#inFlight < this.#limit && !this.#leaving && !this.#yielding ? Advance.take : 0;
-    const slot = native.advance(lane, Advance.complete | next);
+    const slot = native.advance(lane, Advance.complete | next | this.#retire());
     if (slot >= 0) {
       if (!this.#work(lane, slot)) this.#pump(0);
       return;
@@ -155,6 +157,11 @@ export class Loop {
     this.#free.push(lane);
     if (next !== 0) this.#rest(slot);
     else if (this.#leaving && this.#inFlight === 0) this.#parts.leave();
+  }
+
+  /** Whether the worker has outgrown its limit: then it takes nothing more. */
+  #retire(): number {
+    return this.#parts.memoryLimit?.exceeded() ? Advance.retire : 0;
   }
 
   /** Starts the job in `slot`. True: it is done, its result is in place. */

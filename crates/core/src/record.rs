@@ -16,7 +16,7 @@ pub enum Kind {
     Cancelled = 5,
     /// Worker `a` is gone; what it held has been recovered.
     WorkerGone = 6,
-    /// Worker `a` begins the last task that it may run.
+    /// Worker `a` begins the last task that it may run, or has run it.
     Retiring = 7,
     /// The task at index `a` on worker `b` reported a value: d = block, e = length in bytes.
     Report = 8,

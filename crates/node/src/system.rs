@@ -1,7 +1,9 @@
-//! What the system does with this process and its threads: Ctrl+C.
+//! What concerns the whole process: Ctrl+C, the CPUs that its threads run on, and what one thread does at a time.
 
-use manycore_os::interrupt;
+use manycore_os::{cpus, interrupt};
+use napi::bindgen_prelude::{Error, Function, Result};
 use napi_derive::napi;
+use std::sync::Mutex;
 
 /// Has Ctrl+Cs counted from here on, if somebody listens for them; answers how many were so far.
 #[napi(catch_unwind)]
@@ -14,4 +16,26 @@ pub fn count_interrupts() -> u32 {
 #[napi(catch_unwind)]
 pub fn end_at_interrupt(nth: u32) {
     interrupt::end_at(nth);
+}
+
+/// The CPUs that this process may run on.
+#[napi(catch_unwind)]
+pub fn allowed_cpus() -> Result<Vec<u32>> {
+    let cpus = cpus::allowed().map_err(|error| Error::from_reason(error.to_string()))?;
+    Ok(cpus.into_iter().map(|cpu| cpu as u32).collect())
+}
+
+/// Has this thread run on one CPU alone.
+#[napi(catch_unwind)]
+pub fn pin_thread(cpu: u32) -> Result<()> {
+    let failed = |error| Error::from_reason(format!("the thread could not be pinned to CPU {cpu}: {error}"));
+    cpus::pin_thread(cpu as usize).map_err(failed)
+}
+
+/// Calls `run` while no other thread is in such a call: it changes what belongs to the whole process.
+#[napi(catch_unwind)]
+pub fn one_at_a_time(run: Function<(), ()>) -> Result<()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    run.call(())
 }

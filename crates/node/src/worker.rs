@@ -54,7 +54,7 @@ pub fn sit_far(pool: u32, seat: u32, control: f64) -> Result<()> {
 }
 
 /// Completes the task in `lane` and takes the next: bit 0 of `what` = complete, bit 1 = take, bit 2 = the event loop
-/// has just turned. Answers a slot, or -1 = idle (armed), -2 = let the event loop turn, -3 = leave.
+/// has just turned, bit 3 = the worker is to run no more. Answers a slot, or -1 = idle (armed), -2 = let the event loop turn, -3 = leave.
 #[napi(catch_unwind)]
 pub fn advance(lane: u32, what: u32) -> Result<i32> {
     with(|environment| {
@@ -113,11 +113,11 @@ pub fn definition(pool: u32, number: u32) -> Result<Buffer> {
     found.map(Buffer::from).ok_or_else(|| Error::from_reason(format!("there is no function {number}")))
 }
 
-/// Writes whole lines to standard output (1) or error (2), never mixed with those of another isolate.
+/// Writes whole lines to a file descriptor, never mixed with those of another isolate of this process.
 #[napi(catch_unwind)]
 pub fn write_lines(fd: i32, bytes: BufferSlice) {
     static WRITING: Mutex<()> = Mutex::new(());
     let _only_one = WRITING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     // Nobody reads it any more: as for a process that ignores EPIPE, that is no reason to stop working.
-    let _ = manycore_os::write_all(fd, &bytes);
+    let _ = manycore_os::write_lines(fd, &bytes);
 }

@@ -90,6 +90,11 @@ pub mod futex {
 }
 
 /// Writing is not interpreted.
+pub fn write_lines(_fd: i32, _lines: &[u8]) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Writing is not interpreted.
 pub fn write_all(_fd: i32, _bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }

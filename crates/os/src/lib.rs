@@ -9,7 +9,11 @@
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(miri)))]
-pub use linux::{Mapping, futex, memory_limit, write_all};
+pub use linux::{Mapping, futex, memory_limit, write_all, write_lines};
+
+/// Not interpreted: miri knows no CPUs.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod cpus;
 
 /// Not interpreted: miri knows no signals.
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -32,7 +36,7 @@ pub mod process;
 #[cfg(miri)]
 mod interpreted;
 #[cfg(miri)]
-pub use interpreted::{Mapping, futex, memory_limit, write_all};
+pub use interpreted::{Mapping, futex, memory_limit, write_all, write_lines};
 
 #[cfg(not(any(target_os = "linux", miri)))]
 compile_error!("manycore's native part is written for Linux so far");

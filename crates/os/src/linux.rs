@@ -137,6 +137,22 @@ pub mod futex {
     }
 }
 
+/// What is written to a pipe at once up to this length stays together, whoever else writes to it.
+const WHOLE: usize = 4096;
+
+/// Writes whole lines: those of up to 4 KiB never mix with what other processes write to the same pipe, terminal or file,
+/// nor do longer ones but in a pipe.
+pub fn write_lines(fd: i32, mut lines: &[u8]) -> std::io::Result<()> {
+    while lines.len() > WHOLE {
+        let end_of_line = |part: &[u8]| part.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+        let longer = || lines.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+        let end = end_of_line(&lines[..WHOLE]).or_else(longer).unwrap_or(lines.len());
+        write_all(fd, &lines[..end])?;
+        lines = &lines[end..];
+    }
+    write_all(fd, lines)
+}
+
 /// Writes all of `bytes`, waiting where a pipe or terminal is full. Errors (a closed pipe) end the writing.
 pub fn write_all(fd: i32, mut bytes: &[u8]) -> std::io::Result<()> {
     // SAFETY: the caller names a descriptor that stays open for the call (1 and 2 are never closed by manycore).
@@ -195,6 +211,45 @@ mod tests {
             word.store(1, Ordering::Release);
             futex::wake(&word, 1);
         });
+    }
+
+    #[test]
+    fn lines_of_many_writers_stay_whole() {
+        use std::io::BufRead;
+        use std::os::fd::AsRawFd;
+        let (reader, writer) = std::io::pipe().unwrap();
+        std::thread::scope(|s| {
+            for letter in b'a'..b'e' {
+                let writer = writer.try_clone().unwrap();
+                s.spawn(move || {
+                    for round in 0..50 {
+                        // Many lines at once, more than a pipe takes together, and of all lengths.
+                        let lengths = (0..12).map(|i| (round * 97 + i * 331) % 4095);
+                        let lines: Vec<u8> = lengths.flat_map(|n| [vec![letter; n], vec![b'\n']].concat()).collect();
+                        write_lines(writer.as_raw_fd(), &lines).unwrap();
+                    }
+                });
+            }
+            drop(writer);
+            let lines = std::io::BufReader::new(reader).lines().map(Result::unwrap);
+            assert_eq!(
+                lines.inspect(|line| assert!(line.bytes().all(|b| b == line.as_bytes()[0]))).count(),
+                4 * 50 * 12
+            );
+        });
+    }
+
+    #[test]
+    fn a_line_that_is_longer_is_written_to_its_end() {
+        use std::io::Read;
+        use std::os::fd::AsRawFd;
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let text = [vec![b'x'; 10_000], b"\nshort\n".to_vec(), vec![b'y'; 5000]].concat();
+        write_lines(writer.as_raw_fd(), &text).unwrap();
+        drop(writer);
+        let mut got = Vec::new();
+        reader.read_to_end(&mut got).unwrap();
+        assert_eq!(got, text);
     }
 
     #[test]

@@ -28,17 +28,19 @@ pub struct Advance {
     pub take: bool,
     /// The event loop has just turned.
     pub turned: bool,
+    /// The worker is to run no more: its replacement starts now.
+    pub retire: bool,
 }
 
 impl Advance {
-    /// From bits: 1 = complete, 2 = take, 4 = turned.
+    /// From bits: 1 = complete, 2 = take, 4 = turned, 8 = retire.
     pub const fn from_bits(bits: u32) -> Self {
-        Self { complete: bits & 1 != 0, take: bits & 2 != 0, turned: bits & 4 != 0 }
+        Self { complete: bits & 1 != 0, take: bits & 2 != 0, turned: bits & 4 != 0, retire: bits & 8 != 0 }
     }
 
     /// The same bits.
     pub const fn bits(self) -> u32 {
-        self.complete as u32 | (self.take as u32) << 1 | (self.turned as u32) << 2
+        self.complete as u32 | (self.take as u32) << 1 | (self.turned as u32) << 2 | (self.retire as u32) << 3
     }
 }
 
@@ -140,6 +142,10 @@ impl Worker {
         let now = now_ns();
         if what.turned {
             self.turned_at = now;
+        }
+        if what.retire && self.tasks_left > 0 {
+            self.tasks_left = 0;
+            self.send(Kind::Retiring, 0, [self.index as u32, 0, 0, 0, 0]);
         }
         if what.complete && claim.slot != 0 {
             self.complete(lane, claim, now);

@@ -28,6 +28,8 @@ pub struct Item<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
+    /// It is done, and the worker is to run no more.
+    Last,
     /// It is asynchronous and waits: call again when something has happened.
     Later,
     /// The worker dies of it.
@@ -98,8 +100,14 @@ impl Program {
     fn work(&self, context: Arc<Context>) {
         let lanes = self.pool.options().lanes;
         let worker = Worker::sit(self.pool.clone(), self.seat, context.clone(), self.control).expect("a free seat");
-        let mut state =
-            Running { program: self, context: context.id(), worker, flights: vec![None; lanes], turned: true };
+        let mut state = Running {
+            program: self,
+            context: context.id(),
+            worker,
+            flights: vec![None; lanes],
+            turned: true,
+            retire: false,
+        };
         let mut leaving = false;
         // The first look, before anybody could ring.
         let mut events = Events { rung: true, ..Events::default() };
@@ -125,6 +133,7 @@ struct Running<'a> {
     worker: Worker,
     flights: Vec<Option<Flight>>,
     turned: bool,
+    retire: bool,
 }
 
 impl Running<'_> {
@@ -163,7 +172,8 @@ impl Running<'_> {
     /// Takes and runs one job after another in `lane`, after completing the one in it if there was one.
     fn drive(&mut self, lane: usize, mut complete: bool) -> Stop {
         loop {
-            let what = Advance { complete, take: true, turned: std::mem::take(&mut self.turned) };
+            let (turned, retire) = (std::mem::take(&mut self.turned), std::mem::take(&mut self.retire));
+            let what = Advance { complete, take: true, turned, retire };
             match self.worker.advance(lane, what) {
                 Next::Job(slot) => {
                     self.flights[lane] = Some(self.boarded(lane, slot));
@@ -218,6 +228,10 @@ impl Running<'_> {
                     self.lane_word(lane, 12).store(flight.at, Ordering::Relaxed);
                     match task(&Item { index: flight.at, ..item }) {
                         Outcome::Done => flight.at += 1,
+                        Outcome::Last => {
+                            flight.at += 1;
+                            self.retire = true;
+                        }
                         Outcome::Later => {
                             self.flights[lane] = Some(flight);
                             return Some(Stop::Parked);

@@ -224,6 +224,25 @@ fn the_replacement_sits_before_the_retired_one_leaves() {
 }
 
 #[test]
+fn a_worker_that_is_told_to_retires_with_what_it_has_done() {
+    let (calls, last) = (rounds(1000, 16), Arc::new(Mutex::new(HashSet::new())));
+    let task = each({
+        let last = last.clone();
+        move |item| {
+            assert!(!last.lock().unwrap().contains(&item.context) || item.index % 5 != 0, "it takes no more");
+            if item.index % 5 == 4 && last.lock().unwrap().insert(item.context) { Outcome::Last } else { Outcome::Done }
+        }
+    });
+    let rig = Rig::new(Setup { workers: 2, ..Setup::default() }, [task]);
+    // Claims of five items: what is claimed is done.
+    let range = rig.range(0, calls * 5, 5);
+    let ended = rig.settle();
+    assert!(ended[&range.id].lost.is_empty());
+    assert_eq!(ended[&range.id].done, calls * 5);
+    assert_eq!(last.lock().unwrap().len() as u32, calls);
+}
+
+#[test]
 #[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn a_retired_workers_span_is_taken_by_the_others() {
     // One worker may run few tasks and then leaves while it has an open span of many items.
