@@ -105,9 +105,13 @@ impl<B: Deref<Target = Blocks>> Seat<B> {
         self.word(field::RUNG).store(0, Ordering::SeqCst);
     }
 
+    fn listens(&self) -> bool {
+        self.word(field::LISTENING).load(Ordering::SeqCst) != 0
+    }
+
     /// True: the event loop has to be called.
     fn calls(&self) -> bool {
-        self.word(field::LISTENING).load(Ordering::SeqCst) != 0 && self.word(field::RUNG).swap(1, Ordering::SeqCst) == 0
+        self.listens() && self.word(field::RUNG).swap(1, Ordering::SeqCst) == 0
     }
 }
 
@@ -241,10 +245,18 @@ impl Contexts {
         Intent::new(words)
     }
 
-    /// Has every context look at what it waits for.
+    /// Has every context look at what it waits for, those too whose event loop was called: who was to call it may have
+    /// died before it did.
     pub fn ring_all(&self) {
         for slot in 0..SLOTS {
-            self.ring(slot);
+            let seat = self.seat(slot);
+            if seat.word(field::STATE).load(Ordering::SeqCst) == state::ALIVE {
+                seat.ring();
+                if seat.listens() {
+                    seat.word(field::RUNG).store(1, Ordering::SeqCst);
+                    self.call(slot, &seat);
+                }
+            }
         }
     }
 
@@ -349,12 +361,15 @@ mod tests {
         contexts.ring(slot);
         assert_eq!(wakes.load(Ordering::SeqCst), 1);
         context.answer();
-        contexts.ring_all();
+        contexts.ring(slot);
         assert_eq!(wakes.load(Ordering::SeqCst), 2);
+        // After a death: the dead one may have been the one that was to call it.
+        contexts.ring_all();
+        assert_eq!(wakes.load(Ordering::SeqCst), 3);
         contexts.died(context.id());
         context.answer();
         contexts.ring(slot);
-        assert_eq!(wakes.load(Ordering::SeqCst), 2);
+        assert_eq!(wakes.load(Ordering::SeqCst), 3);
     }
 
     #[test]

@@ -3,22 +3,59 @@
 //!
 //! Rings have locks, and a lock has a holder: the keeper is a context of its own, which lives as long as the process. One
 //! thread at a time acts as it.
+//!
+//! Who holds the lock of a ring may be in another process, and ask this one for something while it does. So the thread that
+//! answers ([`serve_others`]) never waits for such a lock: what it would have to wait for, it leaves and does later. All
+//! others wait, for somebody who is alive and soon done, or whose death that thread, or one of theirs, is dealing with.
 
 use crate::blocks::Blocks;
 use crate::context::{Context, Wake};
 use crate::contexts::{AttachError, Contexts};
 use crate::objects::{HEADER_BYTES, Left, Objects, kind};
 use crate::primitives::condition::Condition;
-use crate::primitives::{GateRef, barrier, semaphore};
+use crate::primitives::{GateRef, Parties, barrier, semaphore};
 use crate::ring::{Caller, Fault, Ring, flag};
 use crate::sync::shared::Ordering;
-use std::sync::{Arc, Mutex};
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+thread_local! {
+    /// Others may hold what this thread would wait for, and wait for it.
+    static SERVES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From here on this thread waits for no lock of a ring.
+pub fn serve_others() {
+    SERVES.set(true);
+}
 
 /// The keeper has no event loop.
 struct Nobody;
 
 impl Wake for Nobody {
     fn wake(&self) {}
+}
+
+/// The contexts, as the keeper sees them who waits for none of them, or for those that live.
+pub(crate) struct Others<'a> {
+    contexts: &'a Contexts,
+    waits: bool,
+}
+
+impl Parties for Others<'_> {
+    fn alive(&self, id: u32) -> bool {
+        self.waits && self.contexts.alive(id)
+    }
+    fn ring(&self, slot: usize) -> bool {
+        self.contexts.ring(slot)
+    }
+}
+
+/// A context that has died, and whose locks are free: what is still to be done for it.
+pub struct Estate {
+    dead: u32,
+    /// Queues where it counts what it has not done: the object, and the byte where its cell is.
+    owed: Vec<(u32, usize)>,
 }
 
 /// Ends objects, and deals with deaths.
@@ -40,8 +77,8 @@ impl Keeper {
         self.me.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).id()
     }
 
-    /// Nobody can reach the object any more: frees the blocks that it owns beside its own.
-    pub fn end(&self, object: u32) {
+    /// Nobody can reach the object any more: frees the blocks that it owns beside its own. False: call again, later.
+    pub fn end(&self, object: u32) -> bool {
         let word = |at| self.blocks.region().word(Blocks::payload(object) + at);
         let word = |at| word(at).map_or(0, |word| word.load(Ordering::Relaxed));
         match word(0) {
@@ -55,16 +92,27 @@ impl Keeper {
                     condition.end();
                 }
             }
-            kind::CONNECTION => self.hang_up(word(4), word(8)),
+            kind::CONNECTION => return self.hang_up(word(4), word(8)),
             _ => {}
         }
+        true
     }
 
     /// One end of a pipe is gone: nobody takes what comes in through ring `input`, or puts into ring `output`; 0 = none.
-    fn hang_up(&self, input: u32, output: u32) {
-        let me = self.me.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        for (object, flags) in [(input, flag::READER_GONE), (output, flag::WRITER_GONE)] {
-            self.at_ring(object, 0, me.id(), |ring, me| patiently(|| ring.shut(me, flags)));
+    fn hang_up(&self, input: u32, output: u32) -> bool {
+        let Some(me) = self.act() else { return false };
+        [(input, flag::READER_GONE), (output, flag::WRITER_GONE)].into_iter().all(|(object, flags)| {
+            self.at_ring(object, 0, me.id(), |ring, me| done(me, || ring.shut(me, flags))).unwrap_or(true)
+        })
+    }
+
+    /// The context that it acts as. None: another thread does, which may wait for this one.
+    fn act(&self) -> Option<MutexGuard<'_, Arc<Context>>> {
+        match self.me.try_lock() {
+            Ok(me) => Some(me),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if SERVES.get() => None,
+            Err(TryLockError::WouldBlock) => Some(self.me.lock().unwrap_or_else(|poisoned| poisoned.into_inner())),
         }
     }
 
@@ -72,14 +120,40 @@ impl Keeper {
     /// its blocks are free, and everybody who may have waited for it looks. `busy`: it did not end by itself, between
     /// tasks; only then it may have held permits that it would have given back.
     pub fn bury(&self, objects: &Objects, dead: u32, busy: bool) {
+        let mut estate = self.take_over(objects, dead, busy);
+        let settled = self.settle(objects, &mut estate);
+        debug_assert!(settled, "who serves others buries step by step");
+    }
+
+    /// The first step of [`Self::bury`], which waits for nobody: after it, nobody waits for a lock of the dead one. Of
+    /// several that died together, all are taken over before the first is settled.
+    pub fn take_over(&self, objects: &Objects, dead: u32, busy: bool) -> Estate {
         self.contexts.died(dead);
+        let mut owed = Vec::new();
         for left in objects.left_by(dead) {
+            if left.kind == kind::QUEUE && left.cell_at != 0 {
+                owed.push((left.object, left.cell_at));
+            }
             self.give_back(left, dead, busy);
+        }
+        Estate { dead, owed }
+    }
+
+    /// The second step. False: somebody holds a lock that is needed; call again.
+    pub fn settle(&self, objects: &Objects, estate: &mut Estate) -> bool {
+        let dead = estate.dead;
+        let lose = |object, cell_at| self.at_ring(object, cell_at, dead, |ring, dead| done(dead, || ring.lose(dead)));
+        while let Some((object, cell_at)) = estate.owed.last() {
+            if lose(*object, *cell_at) == Some(false) {
+                return false;
+            }
+            estate.owed.pop();
         }
         objects.forget(dead);
         self.blocks.sweep(dead);
         self.contexts.ring_all();
         self.contexts.forget(dead);
+        true
     }
 
     /// What the dead one had of an object goes back, and it does not wait for it any more: a context that will sit on its
@@ -121,9 +195,6 @@ impl Keeper {
                     barrier::died(&gate, &*self.contexts, dead, left.cell);
                 }
             }
-            kind::QUEUE => {
-                self.at_ring(left.object, left.cell_at, dead, |ring, dead| patiently(|| ring.lose(dead)));
-            }
             _ => {}
         }
     }
@@ -135,20 +206,26 @@ impl Keeper {
         object: u32,
         cell_at: usize,
         id: u32,
-        run: impl FnOnce(&Ring<'_, Blocks>, &Caller<'_, Blocks, Contexts>) -> R,
+        run: impl FnOnce(&Ring<'_, Blocks>, &Caller<'_, Blocks, Others<'_>>) -> R,
     ) -> Option<R> {
         let ring = Ring::at(&*self.blocks, object).filter(|_| object != 0)?;
         let intent = self.contexts.intent(id)?;
         let cell = if cell_at == 0 { None } else { self.blocks.region().word(cell_at) };
-        Some(run(&ring, &Caller { id, intent, cell, parties: &self.contexts }))
+        let parties = &Others { contexts: &self.contexts, waits: !SERVES.get() };
+        Some(run(&ring, &Caller { id, intent, cell, parties }))
     }
 }
 
-/// Does something to a ring, whose lock is held by somebody who is alive, or whom another thread deals with at this moment.
-fn patiently(step: impl Fn() -> Result<(), Fault>) {
-    while step().is_err() {
+/// Does something to a ring. Its lock may be that of somebody who lives, or whom another thread deals with at this moment:
+/// then it waits, or answers false.
+fn done(me: &Caller<'_, Blocks, Others<'_>>, step: impl Fn() -> Result<(), Fault>) -> bool {
+    while let Err(Fault::OwnerDied { .. }) = step() {
+        if !me.parties.waits {
+            return false;
+        }
         std::thread::yield_now();
     }
+    true
 }
 
 #[cfg(all(test, not(loom)))]
@@ -195,7 +272,7 @@ mod tests {
             &self,
             ring: u32,
             id: u32,
-            f: impl FnOnce(&Ring<'_, Blocks>, &Caller<'_, Blocks, Contexts>) -> R,
+            f: impl FnOnce(&Ring<'_, Blocks>, &Caller<'_, Blocks, Others<'_>>) -> R,
         ) -> R {
             self.keeper.at_ring(ring, 0, id, f).unwrap()
         }
@@ -234,7 +311,7 @@ mod tests {
             for end in [outer, last] {
                 let block = world.blocks.alloc(me, 100).unwrap();
                 assert!(world.objects.pack(block, vec![end]));
-                let put = |ring: &Ring<'_, Blocks>, caller: &Caller<'_, Blocks, Contexts>| {
+                let put = |ring: &Ring<'_, Blocks>, caller: &Caller<'_, Blocks, Others<'_>>| {
                     ring.put(caller, crate::ring::Message::Block { block, bytes: 8 }, false).unwrap()
                 };
                 assert_eq!(world.at(output, me, put), Put::Done);

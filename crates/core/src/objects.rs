@@ -126,20 +126,22 @@ pub trait SharedObjects: Send + Sync {
     fn count(&self) -> usize;
 }
 
-/// How an object ends: frees the blocks that it owns beside its own.
-pub type End = Box<dyn Fn(u32) + Send + Sync>;
+/// How an object ends: frees the blocks that it owns beside its own. False: it has to be called again, later.
+pub type End = Box<dyn Fn(u32) -> bool + Send + Sync>;
 
 /// All shared objects of this process.
 pub struct Objects {
     blocks: Arc<Blocks>,
     end: End,
     tables: Mutex<Tables>,
+    /// Those that could not end yet.
+    put_off: Mutex<Vec<Ended>>,
 }
 
 impl Objects {
     /// No objects. `end` is called with an object's kind word still in place, before its block is freed.
     pub fn new(blocks: Arc<Blocks>, end: End) -> Arc<Self> {
-        let objects = Arc::new(Self { blocks, end, tables: Mutex::default() });
+        let objects = Arc::new(Self { blocks, end, tables: Mutex::default(), put_off: Mutex::default() });
         let weak = Arc::downgrade(&objects);
         objects.blocks.on_dropped(move |list| {
             if let Some(objects) = weak.upgrade() {
@@ -201,10 +203,24 @@ impl Objects {
         }
         let _reset = Reset;
         while let Some(next) = ENDING.with_borrow_mut(|list| list.as_mut().and_then(VecDeque::pop_front)) {
-            (self.end)(next.object);
-            let _ = self.blocks.free(OBJECTS, next.object);
-            self.unpin(&next.needs);
+            if (self.end)(next.object) {
+                let _ = self.blocks.free(OBJECTS, next.object);
+                self.unpin(&next.needs);
+            } else {
+                self.put_off().push(next);
+            }
         }
+    }
+
+    /// Ends those objects that could not end when nobody could reach them any more. False: some still cannot.
+    pub fn go_on(&self) -> bool {
+        let ended = std::mem::take(&mut *self.put_off());
+        self.finish(ended);
+        self.put_off().is_empty()
+    }
+
+    fn put_off(&self) -> MutexGuard<'_, Vec<Ended>> {
+        self.put_off.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// A word of the region; 0 for offset 0, where there is none.
@@ -395,7 +411,7 @@ mod tests {
 
     fn setup() -> (Arc<Blocks>, Arc<Objects>) {
         let blocks = Arc::new(Blocks::new(64 << 20).unwrap());
-        (blocks.clone(), Objects::new(blocks, Box::new(|_| {})))
+        (blocks.clone(), Objects::new(blocks, Box::new(|_| true)))
     }
 
     #[test]
@@ -495,6 +511,7 @@ mod tests {
                 let carrier = inside.lock().unwrap().remove(&object);
                 carrier.into_iter().for_each(|carrier| own.free(OBJECTS, carrier).unwrap());
                 told.lock().unwrap().push(object);
+                true
             }),
         );
         let all: Vec<_> = (0..500).map(|_| objects.create(1025, PLAN).unwrap()).collect();

@@ -94,7 +94,7 @@ impl Registry {
         let ticket = Ticket::parse(ticket).ok_or(ForeignRegion::Foreign)?;
         let region = Region::attach(inherited(file)?)?;
         let above = ticket.above(&region).map(Process::open).collect::<Result<_, _>>()?;
-        let link = Arc::new(Link::new(ticket.index, ticket.parent));
+        let link = Arc::new(Link::new(&ticket));
         let blocks = Arc::new(Blocks::attached(region, ticket.number, Box::new(link.clone())));
         let contexts = Arc::new(Contexts::attached(blocks.clone(), ticket.index));
         let objects = Arc::new(FarObjects::new(link.clone(), blocks.clone(), ticket.number));

@@ -31,9 +31,11 @@ pub fn join_region(ticket: String, file: i32) -> Result<()> {
 /// A place for a child process that this isolate is about to start. `watch_process` must follow, or `forget_process`.
 #[napi(catch_unwind)]
 pub fn reserve_process() -> Result<Place> {
-    let registry = registry()?;
-    let (number, ticket) = registry.tree().reserve().map_err(refused)?;
-    Ok(Place { number, ticket, file: registry.blocks().region().descriptor() })
+    with(|environment| {
+        let registry = registry()?;
+        let (number, ticket) = registry.tree().reserve(environment.context.id()).map_err(refused)?;
+        Ok(Place { number, ticket, file: registry.blocks().region().descriptor() })
+    })
 }
 
 /// The child of that number was started, and is `pid` to the system. It ends with this isolate.

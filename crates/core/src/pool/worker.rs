@@ -74,6 +74,8 @@ pub struct Worker {
     /// How many of the lanes have a claim.
     busy: usize,
     random: u32,
+    /// Its program is in another process; see [`Self::sit_apart`].
+    apart: bool,
 }
 
 /// What the last claim of a range showed.
@@ -125,8 +127,18 @@ impl Worker {
             claims: vec![Claim::default(); lanes].into_boxed_slice(),
             busy: 0,
             random: 0x9e37_79b9 ^ (index as u32 + 1),
+            apart: false,
             pool,
         })
+    }
+
+    /// As [`Self::sit`], for a worker whose program is in another process. It looks once where others search for a while,
+    /// since this thread may serve more than one; and its blocks are not freed with it: when its process was killed, what
+    /// that left half done has to be looked at before.
+    pub fn sit_apart(pool: Arc<Pool>, index: usize, context: Arc<Context>, control: usize) -> Option<Self> {
+        let mut worker = Self::sit(pool, index, context, control)?;
+        worker.apart = true;
+        Some(worker)
     }
 
     /// Whether a task is in flight.
@@ -279,6 +291,9 @@ impl Worker {
 
     /// Spins over the queues for a short while, if not too many others do.
     fn search(&mut self, lane: usize) -> Option<u32> {
+        if self.apart {
+            return None;
+        }
         let pool = self.pool.clone();
         let end = now_ns() + pool.options.spin.as_nanos() as u64;
         let search = pool.sleepers.search()?;

@@ -3,6 +3,7 @@
 use super::desk::{self, Values, halves};
 use super::request::{first, status};
 use super::table::{Entry, Whom};
+use super::ticket::Ticket;
 use crate::blocks::{BlockError, Blocks, Source};
 use crate::objects::{Plan, SharedObjects};
 use crate::region::Region;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 #[derive(Debug)]
 pub struct Link {
     index: usize,
+    number: u32,
     parent: usize,
     asking: [Mutex<()>; 2],
 }
@@ -24,9 +26,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Link {
-    /// The way of the process of this index, whose parent has that one.
-    pub fn new(index: usize, parent: usize) -> Self {
-        Self { index, parent, asking: Default::default() }
+    /// The way of the process with this ticket.
+    pub fn new(ticket: &Ticket) -> Self {
+        Self { index: ticket.index, number: ticket.number, parent: ticket.parent, asking: Default::default() }
+    }
+
+    /// Number of this process.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// Index of this process.

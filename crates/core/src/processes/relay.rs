@@ -10,6 +10,7 @@ use super::ticket::Ticket;
 use super::workers::FarWorkers;
 use crate::blocks::Blocks;
 use crate::contexts::{AttachError, Contexts};
+use crate::keeper;
 use crate::pool::Pool;
 use crate::primitives::Parties;
 use crate::sync::shared::Ordering;
@@ -21,16 +22,25 @@ use std::time::{Duration, Instant};
 const SPIN: Duration = Duration::from_micros(20);
 /// A relay sleeps until it is rung; so long where it is not.
 const SLEEP: Duration = Duration::from_secs(3600);
+/// And so long while something is left to do that somebody is in the way of.
+const SOON: Duration = Duration::from_micros(200);
 
-/// A process that this one watches.
+/// A process that this one watches, or is about to start.
 struct Watched {
     number: u32,
-    process: Arc<Process>,
+    /// None: it is not known to be started.
+    process: Option<Arc<Process>>,
     /// The context that started it, and that it does not outlive; 0: another process did, and this is the first one.
     context: u32,
     /// The context has ended: nobody else waits for the process.
     abandoned: bool,
     ended: bool,
+}
+
+impl Watched {
+    fn has_ended(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.has_ended())
+    }
 }
 
 /// Which side of it all this process is.
@@ -56,6 +66,8 @@ pub struct Tree {
     watched: Mutex<Vec<Watched>>,
     /// Numbers of processes that have ended, for the relay.
     news: Mutex<Vec<u32>>,
+    /// Whether there is a relay.
+    relay: Mutex<bool>,
     /// Wakes the watch; there is one as soon as the threads run.
     watch: OnceLock<Arc<Watch>>,
 }
@@ -92,8 +104,9 @@ impl Tree {
     }
 
     fn of(blocks: Arc<Blocks>, contexts: Arc<Contexts>, side: Side, pools: FindPool) -> Self {
-        let (watched, news, watch) = (Mutex::default(), Mutex::default(), OnceLock::new());
-        Self { blocks, contexts, side, workers: FarWorkers::default(), pools, watched, news, watch }
+        let (watched, news, relay) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (workers, watch) = (FarWorkers::default(), OnceLock::new());
+        Self { blocks, contexts, side, workers, pools, watched, news, relay, watch }
     }
 
     /// The way to those that serve this process; the first one has none.
@@ -109,8 +122,9 @@ impl Tree {
         Entry::at(self.blocks.region(), self.link().map_or(0, |link| link.index()))
     }
 
-    /// A place for a child process that is about to be started: its number, and what it is to be told.
-    pub fn reserve(&'static self) -> Result<(u32, String), TreeError> {
+    /// A place for a child process that `context` is about to start: its number, and what it is to be told. Then
+    /// [`Self::watch`] must follow, or [`Self::forget`].
+    pub fn reserve(&'static self, context: u32) -> Result<(u32, String), TreeError> {
         let number = match &self.side {
             Side::First(first) => first.reserve(0)?,
             Side::Child { link, .. } => {
@@ -118,7 +132,9 @@ impl Tree {
                 Some(number).filter(|number| *number != 0).ok_or(AttachError::Full)?
             }
         };
-        self.start()?;
+        let expected = Watched { number, process: None, context, abandoned: false, ended: false };
+        lock(&self.watched).push(expected);
+        self.start().inspect_err(|_| self.forget(number))?;
         let index = self.contexts.process_of(number).ok_or(AttachError::Full)?;
         let parent = self.entry().map_or(0, |me| me.index());
         Ok((number, Ticket { index, number, parent, parent_pid: std::process::id() }.text()))
@@ -126,23 +142,30 @@ impl Tree {
 
     /// The child of that number, which was reserved, has the system's number `pid`; `context` started it. Once it has
     /// ended, [`Self::forget`] must follow.
-    pub fn watch(&'static self, number: u32, pid: u32, context: u32) -> Result<(), TreeError> {
-        Ok(self.add(number, pid, context)?)
+    pub fn watch(&self, number: u32, pid: u32, context: u32) -> Result<(), TreeError> {
+        let process = Some(Arc::new(Process::open(pid)?));
+        self.add(Watched { number, process, context, abandoned: false, ended: false });
+        Ok(())
     }
 
-    fn add(&'static self, number: u32, pid: u32, context: u32) -> std::io::Result<()> {
-        let process = Arc::new(Process::open(pid)?);
-        lock(&self.watched).push(Watched { number, process, context, abandoned: false, ended: false });
-        self.start()?;
+    /// Watches a process, as it is known now.
+    fn add(&self, new: Watched) {
+        let mut watched = lock(&self.watched);
+        watched.retain(|each| each.number != new.number);
+        watched.push(new);
+        drop(watched);
+        self.call_watch();
+    }
+
+    fn call_watch(&self) {
         if let Some(watch) = self.watch.get() {
             watch.call();
         }
-        Ok(())
     }
 
     /// How the child of that number ended, as far as the system still knows it. None: it has not ended, or is not watched.
     pub fn ended(&self, number: u32) -> Option<Option<Exit>> {
-        let found = lock(&self.watched).iter().find(|each| each.number == number).map(|each| each.process.clone())?;
+        let found = lock(&self.watched).iter().find(|each| each.number == number)?.process.clone()?;
         found.has_ended().then(|| found.exit())
     }
 
@@ -154,21 +177,37 @@ impl Tree {
 
     /// A context of this process has ended: the children that it started end with it.
     pub fn abandon(&self, context: u32) {
-        for each in lock(&self.watched).iter_mut().filter(|each| each.context == context) {
+        let mut watched = lock(&self.watched);
+        for each in watched.iter_mut().filter(|each| each.context == context) {
             each.abandoned = true;
-            each.process.kill();
+            // One that was started, and nobody has said so yet, has come, or will not be let in.
+            let open = || self.came(each.number).and_then(|pid| Process::open(pid).ok()).map(Arc::new);
+            each.process = each.process.take().or_else(open);
+            if let Some(process) = &each.process {
+                process.kill();
+            }
         }
-        if let Some(watch) = self.watch.get() {
-            watch.call();
-        }
+        let lost = watched.extract_if(.., |each| each.abandoned && each.process.is_none()).map(|each| each.number);
+        let lost: Vec<_> = lost.collect();
+        drop(watched);
+        self.tell(&lost);
+        self.call_watch();
+    }
+
+    /// The system's number of the process of that number, if it has come. None: it has not, and never will.
+    fn came(&self, number: u32) -> Option<u32> {
+        let index = self.contexts.process_of(number)?;
+        let entry = Entry::at(self.blocks.region(), index)?;
+        (!entry.refuse(number)).then(|| entry.pid().load(Ordering::SeqCst)).filter(|pid| *pid != 0)
     }
 
     /// This process has attached: it is known to the first one from here on. False: that one does not expect it.
     pub(crate) fn begin(&'static self) -> bool {
         let (Some(me), Some(link)) = (self.entry(), self.link()) else { return false };
-        me.pid().store(std::process::id(), Ordering::SeqCst);
-        // Their end is noticed from here on, while this one waits for an answer too.
-        self.start().is_ok() && link.ask(self.blocks.region(), Whom::First, first::ATTACH, &[]).at(0) == 1
+        // The end of those above is noticed from here on, while this one waits for an answer too.
+        me.come(link.number(), std::process::id())
+            && self.start().is_ok()
+            && link.ask(self.blocks.region(), Whom::First, first::ATTACH, &[]).at(0) == 1
     }
 
     /// A number for a context of this process.
@@ -194,12 +233,15 @@ impl Tree {
 
     /// Starts the threads, unless they run.
     fn start(&'static self) -> std::io::Result<()> {
-        let _only_one = lock(&self.news);
+        let mut relay = lock(&self.relay);
         if self.watch.get().is_some() {
             return Ok(());
         }
         let watch = Arc::new(Watch::new()?);
-        spawn("manycore-relay", || self.relay())?;
+        if !*relay {
+            spawn("manycore-relay", || self.relay())?;
+            *relay = true;
+        }
         let sleeper = watch.clone();
         spawn("manycore-watch", move || self.look_out(&sleeper))?;
         let _ = self.watch.set(watch);
@@ -218,15 +260,15 @@ impl Tree {
             }
             let mut news = Vec::new();
             let mut watched = lock(&self.watched);
-            for each in watched.iter_mut().filter(|each| !each.ended && each.process.has_ended()) {
+            for each in watched.iter_mut().filter(|each| !each.ended && each.has_ended()) {
                 each.ended = true;
                 news.push(each.number);
-                if each.abandoned {
-                    each.process.reap();
-                }
             }
-            watched.retain(|each| !(each.ended && each.abandoned));
-            let living: Vec<_> = watched.iter().filter(|each| !each.ended).map(|each| each.process.clone()).collect();
+            for each in watched.extract_if(.., |each| each.ended && each.abandoned) {
+                each.process.iter().for_each(|process| process.reap());
+            }
+            let living: Vec<_> =
+                watched.iter().filter(|each| !each.ended).filter_map(|each| each.process.clone()).collect();
             drop(watched);
             self.tell(&news);
             watch.sleep(above.iter().chain(living.iter().map(|process| &**process)));
@@ -247,6 +289,7 @@ impl Tree {
     /// The relay: serves those that ask, calls event loops, and deals with deaths.
     fn relay(&'static self) {
         let Some(me) = self.entry() else { return };
+        keeper::serve_others();
         loop {
             let heard = me.bell().heard();
             let mut asked = false;
@@ -254,12 +297,16 @@ impl Tree {
             self.contexts.call_loops(me.called());
             let news = std::mem::take(&mut *lock(&self.news));
             news.into_iter().for_each(|number| self.has_ended(number));
+            let done = match &self.side {
+                Side::First(first) => first.go_on(),
+                Side::Child { .. } => true,
+            };
             let begin = Instant::now();
             while asked && me.bell().heard() == heard && begin.elapsed() < SPIN {
                 (0..32).for_each(|_| crate::sync::spin_hint());
             }
             if me.bell().heard() == heard {
-                me.bell().sleep(heard, SLEEP);
+                me.bell().sleep(heard, if done { SLEEP } else { SOON });
             }
         }
     }
@@ -270,6 +317,8 @@ impl Tree {
         let Some(entry) = Entry::at(self.blocks.region(), client) else { return false };
         let answer = |op, values| match &self.side {
             Side::First(first) if whom == Whom::First as usize => self.as_first(first, entry, op, &values),
+            // The parent had this one's index, and has died.
+            _ if !self.started(entry) => FarWorkers::stranger(),
             _ => self.workers.serve((&self.blocks, &self.contexts), &self.pools, client, (op, &values)),
         };
         entry.desk(whom).serve(answer, desk::wake)
@@ -286,11 +335,22 @@ impl Tree {
         }
     }
 
-    /// Another process has started this one, which is there now: its end is noticed here too, in case that one ends first.
-    fn adopt(&'static self, client: Entry<'_>) -> bool {
-        let (number, parent) = (client.number().load(Ordering::SeqCst), client.parent().load(Ordering::SeqCst));
-        let own = self.entry().is_some_and(|me| me.number().load(Ordering::SeqCst) == parent);
-        own || self.add(number, client.pid().load(Ordering::SeqCst), 0).is_ok()
+    /// Whether this process has started that one.
+    fn started(&self, client: Entry<'_>) -> bool {
+        let parent = client.parent().load(Ordering::SeqCst);
+        self.entry().is_some_and(|me| me.number().load(Ordering::SeqCst) == parent)
+    }
+
+    /// Another process has started this one, which has come: its end is noticed here too, in case that one ends first.
+    /// False: it has ended.
+    fn adopt(&self, client: Entry<'_>) -> bool {
+        let number = client.number().load(Ordering::SeqCst);
+        if self.started(client) || lock(&self.watched).iter().any(|each| each.number == number) {
+            return true;
+        }
+        let Ok(process) = Process::open(client.pid().load(Ordering::SeqCst)) else { return false };
+        self.add(Watched { number, process: Some(Arc::new(process)), context: 0, abandoned: false, ended: false });
+        true
     }
 
     /// A process has ended that this one watches, or was to start.
@@ -300,9 +360,7 @@ impl Tree {
             Side::First(first) => {
                 // What its worker had is accounted for by its parent, while that one lives.
                 let Some(entry) = Entry::at(self.blocks.region(), index) else { return };
-                let parent = entry.parent().load(Ordering::SeqCst);
-                let own = self.entry().is_some_and(|me| me.number().load(Ordering::SeqCst) == parent);
-                if own || !self.contexts.alive(parent) {
+                if self.started(entry) || !self.contexts.alive(entry.parent().load(Ordering::SeqCst)) {
                     self.bury(first, number);
                 }
             }
@@ -321,8 +379,11 @@ impl Tree {
         let children = first.children(number);
         first.bury(number);
         for child in children {
-            let lives = |each: &Watched| each.number == child && !each.process.has_ended();
-            if !lock(&self.watched).iter().any(lives) {
+            let entry = self.contexts.process_of(child).and_then(|index| Entry::at(self.blocks.region(), index));
+            let lives = |each: &Watched| each.number == child && !each.has_ended();
+            // It does not come any more; or its end is noticed, or was.
+            let comes = entry.is_some_and(|entry| !entry.refuse(child) && self.adopt(entry));
+            if !comes || !lock(&self.watched).iter().any(lives) {
                 self.bury(first, child);
             }
         }

@@ -5,7 +5,7 @@ use super::request::{first, status};
 use super::table::{Entry, PROCESSES};
 use crate::blocks::{BlockError, Blocks};
 use crate::contexts::{AttachError, Contexts, OBJECTS};
-use crate::keeper::Keeper;
+use crate::keeper::{Estate, Keeper};
 use crate::objects::{Objects, Plan, SharedObjects};
 use crate::region::header;
 use crate::sync::shared::Ordering;
@@ -20,6 +20,14 @@ pub struct First {
     pub objects: Arc<Objects>,
     /// Free entries of the processes' table; the one that was freed first is used first. None: there is no table yet.
     free: Mutex<Option<VecDeque<usize>>>,
+    /// Those that have died and are not dealt with yet: somebody holds a lock that is needed.
+    burials: Mutex<Vec<Burial>>,
+}
+
+/// Contexts that died together, and the index of their process if it did.
+struct Burial {
+    estates: Vec<Estate>,
+    process: Option<usize>,
 }
 
 /// A block that was asked for, as an answer.
@@ -44,7 +52,7 @@ fn yes(done: bool) -> Values {
 
 impl First {
     pub fn new(blocks: Arc<Blocks>, contexts: Arc<Contexts>, keeper: Arc<Keeper>, objects: Arc<Objects>) -> Self {
-        Self { blocks, contexts, keeper, objects, free: Mutex::default() }
+        Self { blocks, contexts, keeper, objects, free: Mutex::default(), burials: Mutex::default() }
     }
 
     fn entry(&self, process: usize) -> Option<Entry<'_>> {
@@ -92,19 +100,44 @@ impl First {
         }
     }
 
-    /// The process of that number has ended, and nobody starts it any more: what it left behind is dealt with.
+    /// The process of that number has ended, and nobody starts it any more: what it left behind is dealt with, now or by
+    /// [`Self::go_on`].
     pub fn bury(&self, number: u32) {
         let Some(index) = self.contexts.process_of(number).filter(|index| *index != 0) else { return };
-        for context in self.contexts.of(index) {
-            if context != number {
-                self.keeper.bury(&self.objects, context, true);
+        // Itself last: with it, the process is known to have ended.
+        let mut dead = self.contexts.of(index);
+        dead.sort_by_key(|context| *context == number);
+        self.begin(dead, Some(index), true);
+    }
+
+    /// Deals with contexts that have died, and with their process if it has.
+    fn begin(&self, dead: Vec<u32>, process: Option<usize>, busy: bool) {
+        let take_over = |context| self.keeper.take_over(&self.objects, context, busy);
+        let burial = Burial { estates: dead.into_iter().map(take_over).collect(), process };
+        self.burials().push(burial);
+        self.go_on();
+    }
+
+    /// Does what it had left because somebody held a lock. False: some of it is still left.
+    pub fn go_on(&self) -> bool {
+        let mut left = std::mem::take(&mut *self.burials());
+        left.retain_mut(|burial| {
+            burial.estates.retain_mut(|estate| !self.keeper.settle(&self.objects, estate));
+            if let (true, Some(index)) = (burial.estates.is_empty(), burial.process) {
+                if let Some(entry) = self.entry(index) {
+                    entry.clear();
+                }
+                self.vacate(index);
             }
-        }
-        self.keeper.bury(&self.objects, number, true);
-        if let Some(entry) = self.entry(index) {
-            entry.clear();
-        }
-        self.vacate(index);
+            !burial.estates.is_empty()
+        });
+        let mut burials = self.burials();
+        burials.append(&mut left);
+        self.objects.go_on() && burials.is_empty()
+    }
+
+    fn burials(&self) -> MutexGuard<'_, Vec<Burial>> {
+        self.burials.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Numbers of the processes that the one of that number has started.
@@ -120,13 +153,13 @@ impl First {
         match op {
             first::ENTER => Values::new(&[self.contexts.enter(process).unwrap_or(0)]),
             first::BURY => {
-                self.keeper.bury(&self.objects, a, b != 0);
+                self.begin(vec![a], None, b != 0);
                 yes(true)
             }
             first::GRANT => self.grant(process, values.long(0), c as usize),
             first::TAKE_BACK => {
                 let owner = self.number(process);
-                yes(values.all().iter().all(|block| self.blocks.free(owner, *block).is_ok()))
+                yes(values.all().iter().filter(|block| self.blocks.free(owner, **block).is_err()).count() == 0)
             }
             first::ALLOC => block(self.blocks.alloc(a, values.long(1))),
             first::FREE => yes(self.blocks.free(a, b).is_ok()),

@@ -5,7 +5,7 @@
 //! | bytes | what | who writes it |
 //! |---|---|---|
 //! | 0–3 | number of the process, which is that of a context of its own; 0 = free | the first process |
-//! | 4–7 | the system's number of it, 0 = it has not attached | itself |
+//! | 4–7 | the system's number of it; 0 = it has not come yet, all ones = it is not let in any more | itself; who was to start it, the first process |
 //! | 8–11 | number of its parent | the first process |
 //! | 16–19 | bell: counts the rings | whoever rings |
 //! | 20–23 | 1: its relay sleeps on the bell, or is about to | its relay |
@@ -29,6 +29,9 @@ pub const PROCESSES: usize = 256;
 const DESKS: usize = 2;
 /// 64-bit words of bits for desks.
 const PENDING: usize = PROCESSES * DESKS / 64;
+
+/// In the place of a system's number.
+const REFUSED: u32 = u32::MAX;
 
 /// Whom a process asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +78,24 @@ impl<'a> Entry<'a> {
 
     pub fn pid(&self) -> &'a AtomicU32 {
         self.word(4)
+    }
+
+    /// The process of that number comes, and is `pid` to the system. False: it is not expected any more.
+    pub fn come(&self, number: u32, pid: u32) -> bool {
+        self.decide(number, pid).is_ok()
+    }
+
+    /// The process of that number is not expected any more, and will not be let in. False: it has come.
+    pub fn refuse(&self, number: u32) -> bool {
+        self.decide(number, REFUSED).map_or_else(|found| found == REFUSED, |()| true)
+    }
+
+    /// Whichever is first: it has come, or it will not. Otherwise what was decided.
+    fn decide(&self, number: u32, pid: u32) -> Result<(), u32> {
+        let (from, to) = (u64::from(number), u64::from(pid) << 32 | u64::from(number));
+        // SYNC POINT: the number and the pid in one exchange.
+        let found = self.longs(0, 1)[0].compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+        found.map(drop).map_err(|found| (found >> 32) as u32)
     }
 
     pub fn parent(&self) -> &'a AtomicU32 {

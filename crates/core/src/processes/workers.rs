@@ -48,6 +48,11 @@ impl FarWorkers {
         drop(seated);
     }
 
+    /// What a process is answered that is no child of this one.
+    pub fn stranger() -> Values {
+        Values::new(&[answer(Next::Leave), 0, 0])
+    }
+
     /// Answers what the worker in that process asks for. `pool` finds a pool by its number.
     pub fn serve(
         &self,
@@ -64,7 +69,7 @@ impl FarWorkers {
             }
             _ => match self.seated().get_mut(&process) {
                 Some(seated) => seated.serve(blocks, op, values),
-                None => Values::new(&[answer(Next::Leave), 0, 0]),
+                None => Self::stranger(),
             },
         }
     }
@@ -74,7 +79,7 @@ impl FarWorkers {
         let (seat, control, context) = (values.at(1) as usize, values.long(2), values.at(4));
         let waker = Far { contexts: contexts.clone(), slot: slot_of(context) };
         let stand_in = contexts.stand_in(context, Box::new(waker));
-        let Some(worker) = Worker::sit(pool.clone(), seat, stand_in, control) else { return status::TAKEN };
+        let Some(worker) = Worker::sit_apart(pool.clone(), seat, stand_in, control) else { return status::TAKEN };
         let before = self.seated().insert(process, Seated { worker, pool, context });
         drop(before);
         status::DONE

@@ -28,7 +28,7 @@ impl Party {
 
     /// A child that could be started: its number, and how.
     pub fn prepare(&self, role: &str, numbers: &[u32]) -> (u32, Command) {
-        let (number, ticket) = self.registry.tree().reserve().unwrap();
+        let (number, ticket) = self.registry.tree().reserve(self.id()).unwrap();
         // SAFETY: the region keeps it open.
         let file = unsafe { BorrowedFd::borrow_raw(self.blocks().region().descriptor()) };
         let mut command = Command::new(std::env::current_exe().unwrap());
@@ -92,6 +92,18 @@ pub fn play(mut roles: impl Iterator<Item = Role>) {
     (role.1)(&party, &numbers);
     drop(party);
     std::process::exit(0);
+}
+
+/// A number by chance; of `who`, where several ask.
+pub fn random(who: u32) -> u32 {
+    thread_local!(static STATE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+    STATE.with(|state| {
+        let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 ^ u64::from(who) << 40;
+        let before = if state.get() == 0 { now() | 1 } else { state.get() };
+        let next = before.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.set(next);
+        (next >> 33) as u32
+    })
 }
 
 /// Does nothing until it is killed.

@@ -9,12 +9,14 @@
 mod bell;
 mod blocks;
 mod family;
+mod kills;
 mod party;
 mod primitives;
 mod rings;
 mod stage;
 mod tree;
 #[path = "../common/watchdog.rs"]
+#[allow(dead_code, reason = "shared with tests that take no longer than a minute")]
 mod watchdog;
 
 use party::Party;
@@ -24,7 +26,7 @@ type Role = (&'static str, fn(&Party, &[u32]));
 
 /// All roles.
 fn roles() -> impl Iterator<Item = Role> {
-    [blocks::ROLES, primitives::ROLES, rings::ROLES, tree::ROLES].into_iter().flatten().copied()
+    [blocks::ROLES, kills::ROLES, primitives::ROLES, rings::ROLES, tree::ROLES].into_iter().flatten().copied()
 }
 
 /// What a child process runs. In the first process it does nothing.

@@ -202,7 +202,12 @@ impl Party {
 
     /// Takes one number, and waits for it. None: there will be none.
     pub fn get(&self, ring: u32) -> Option<u64> {
-        let got = || self.at_ring(ring, |ring, me| ring.get(me, self.area() + AREA - INLINE - 8, true));
+        self.get_counted(ring, 0)
+    }
+
+    /// As [`Self::get`], with a cell at that byte of the region.
+    pub fn get_counted(&self, ring: u32, cell: usize) -> Option<u64> {
+        let got = || self.at_counted(ring, cell, |ring, me| ring.get(me, self.area() + AREA - INLINE - 8, true));
         let mut waited = false;
         let got = self.wait(|| {
             let got = got();
@@ -227,6 +232,13 @@ impl Party {
             Got::Ended => None,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Takes one number of those that are in the ring or in blocks, if there is one now.
+    pub fn get_now(&self, ring: u32, cell: usize) -> Option<u64> {
+        let ready = self.at_ring(ring, |ring, me| Ok(ring.ready(me, false)));
+        // Another one may be faster; then this waits, until there is one again.
+        if ready { self.get_counted(ring, cell) } else { None }
     }
 
     /// Takes numbers that are in the ring itself, some at a time; none: there is none now.

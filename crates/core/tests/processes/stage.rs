@@ -55,12 +55,17 @@ static READY: Once = Once::new();
 
 impl Stage {
     pub fn new() -> Self {
+        Self::lasting(Duration::ZERO)
+    }
+
+    /// One that goes on for so long, and then a minute at most.
+    pub fn lasting(time: Duration) -> Self {
         let one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let watchdog = Watchdog::new();
+        let watchdog = Watchdog::lasting(time + Duration::from_secs(60));
         let registry = Registry::get().unwrap();
         READY.call_once(|| {
             // The table and the threads, which stay.
-            let (number, _) = registry.tree().reserve().unwrap();
+            let (number, _) = registry.tree().reserve(1).unwrap();
             registry.tree().forget(number);
             while Census::take(registry).processes > 1 || Census::take(registry).threads < 2 {
                 std::thread::sleep(Duration::from_millis(1));
@@ -69,6 +74,17 @@ impl Stage {
         let before = Census::take(registry);
         let party = Some(Party::new(registry));
         Self { party, before, _watchdog: watchdog, _one: one }
+    }
+}
+
+impl Stage {
+    /// Waits until nobody is left but so many contexts of the first process, which are not counted with those that there
+    /// were before.
+    pub fn alone(&self, contexts: usize) {
+        let now = || Census::take(self.registry);
+        while now().contexts > self.before.contexts + contexts || now().processes > self.before.processes {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

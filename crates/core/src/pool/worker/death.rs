@@ -73,7 +73,9 @@ impl Drop for Worker {
             }
             *lock(&seat.deque) = Some(deque);
         }
-        pool.blocks.sweep(self.context.id());
+        if !self.apart {
+            pool.blocks.sweep(self.context.id());
+        }
         self.send(Kind::WorkerGone, 0, [self.index as u32, 0, 0, 0, 0]);
         // The baton: a ring meant for this worker, and what it left, must reach somebody.
         if self.work_remains() {
