@@ -2,7 +2,7 @@
 
 use super::desk::{Values, halves};
 use super::request::{first, status};
-use super::table::{Entry, PROCESSES};
+use super::table::{DESKS, Entry, PROCESSES};
 use crate::blocks::{BlockError, Blocks};
 use crate::contexts::{AttachError, Contexts, OBJECTS};
 use crate::keeper::{Estate, Keeper};
@@ -104,6 +104,10 @@ impl First {
     /// [`Self::go_on`].
     pub fn bury(&self, number: u32) {
         let Some(index) = self.contexts.process_of(number).filter(|index| *index != 0) else { return };
+        if let Some(entry) = self.entry(index) {
+            // What it asked for last, nobody answers any more: it would get what is not taken back.
+            (0..DESKS).for_each(|whom| entry.desk(whom).clear());
+        }
         // Itself last: with it, the process is known to have ended.
         let mut dead = self.contexts.of(index);
         dead.sort_by_key(|context| *context == number);

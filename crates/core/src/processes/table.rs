@@ -26,7 +26,7 @@ pub const ENTRY: usize = 512;
 /// The most processes that share a region.
 pub const PROCESSES: usize = 256;
 /// Desks of a process.
-const DESKS: usize = 2;
+pub const DESKS: usize = 2;
 /// 64-bit words of bits for desks.
 const PENDING: usize = PROCESSES * DESKS / 64;
 

@@ -10,7 +10,11 @@ mod bell;
 mod blocks;
 mod family;
 mod kills;
+#[path = "../common/ledger.rs"]
+#[allow(dead_code, reason = "shared with the tests of the scheduler")]
+mod ledger;
 mod party;
+mod pool;
 mod primitives;
 mod rings;
 mod stage;
@@ -26,7 +30,10 @@ type Role = (&'static str, fn(&Party, &[u32]));
 
 /// All roles.
 fn roles() -> impl Iterator<Item = Role> {
-    [blocks::ROLES, kills::ROLES, primitives::ROLES, rings::ROLES, tree::ROLES].into_iter().flatten().copied()
+    [blocks::ROLES, kills::ROLES, pool::ROLES, primitives::ROLES, rings::ROLES, tree::ROLES]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// What a child process runs. In the first process it does nothing.
