@@ -288,7 +288,7 @@ fn workers_killed_at_any_moment() {
             for _ in 0..30 {
                 id += 1;
                 let function = [function::COUNT, function::SPIN, function::BLOCK][random(2) as usize % 3];
-                let items = (random(2) % 3 == 0).then(|| 1 + random(2) % 3000);
+                let items = random(2).is_multiple_of(3).then(|| 1 + random(2) % 3000);
                 let items = items.filter(|_| function != function::BLOCK);
                 office.submit(id, function, items).unwrap();
                 all += items.unwrap_or(1) as usize;
