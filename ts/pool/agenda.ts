@@ -40,6 +40,7 @@ export class Agenda {
 
   /** Milliseconds until the next entry is due. */
   next(): number {
+    if (this.#entries.length === 0) return Number.POSITIVE_INFINITY;
     let at = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries) at = Math.min(at, entry.at);
     return Math.max(0, at - performance.now());

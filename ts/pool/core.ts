@@ -187,7 +187,7 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     await Promise.all(handles.map((worker) => worker.exited));
     inbox.ended();
     // Records that were under way hold blocks; they come before the pool is forgotten.
-    inbox.drain(Number.POSITIVE_INFINITY);
+    inbox.drain();
     for (const range of this.ranges) range.dispose();
     for (const job of this.slots.occupants()) freeBlocks(job.slot);
     if (this.#initializer !== undefined) native.free(this.#initializer.block);

@@ -13,6 +13,8 @@ export class Dispatch {
   readonly #block: number;
   readonly #list: number;
   #count = 0;
+  /** They are handed over at the end of this turn, if not before. */
+  #soon = false;
 
   constructor(core: Core) {
     this.#core = core;
@@ -23,8 +25,13 @@ export class Dispatch {
   /** Hands over the call in `slot`, together with the other calls of this turn. */
   call(slot: number): void {
     memory.u32[this.#list / 4 + this.#count++] = slot;
-    if (this.#count === BATCH) this.flush();
-    else if (this.#count === 1) queueMicrotask(this.#flushSoon);
+    if (this.#count === BATCH) {
+      this.flush();
+    } else if (!this.#soon) {
+      // Once a turn: in one that blocks for thousands of calls, each of them would wait here for its end.
+      this.#soon = true;
+      queueMicrotask(this.#flushSoon);
+    }
   }
 
   /** Hands over the range in `slot`. False: too many ranges are open. */
@@ -40,7 +47,10 @@ export class Dispatch {
     if (count > 0 && this.#core.running) native.submitCalls(this.#core.id, this.#list, count);
   }
 
-  readonly #flushSoon = (): void => this.flush();
+  readonly #flushSoon = (): void => {
+    this.#soon = false;
+    this.flush();
+  };
 
   dispose(): void {
     native.free(this.#block);

@@ -30,9 +30,9 @@ const RECORD_BYTES = Record.words * 4;
 class Inbox {
   readonly #recipients = new Map<number, Recipient>();
   #area = 0;
-  /** Records that were fetched, and which of their words is the first that nobody got. */
-  #records = new Uint32Array(0);
+  /** The words of the region with records that were fetched and that nobody got. */
   #next = 0;
+  #end = 0;
   #attached = false;
   readonly #alive = new Alive();
 
@@ -73,43 +73,47 @@ class Inbox {
    */
   wait(spinUs: number, ms: number): number {
     const interrupts = native.wait(spinUs, Math.max(0, ms) * 1000);
-    this.drain(Number.POSITIVE_INFINITY);
+    this.drain();
     return interrupts;
   }
 
-  /** Hands out what is there, for `ms` milliseconds at most. */
-  drain(ms: number): void {
-    let end = 0;
+  /** Hands out what is there. */
+  drain(): void {
+    this.#deliver();
+    while (this.#fetch() === BATCH) this.#deliver();
+    this.#deliver();
+  }
+
+  /** Hands out what is there and what comes meanwhile, for some milliseconds at most: the rest waits for the next turn. */
+  #turn(): void {
+    const end = performance.now() + TURN_MS;
     for (;;) {
       this.#deliver();
-      const count = native.drain(BATCH);
-      if (count === 0) return;
-      // Copied out: a nested drain writes to the same area.
-      const from = this.#area / 4;
-      this.#records = memory.u32.slice(from, from + count * Record.words);
-      this.#next = 0;
-      const now = performance.now();
-      end ||= now + ms;
-      if (now < end) continue;
+      if (this.#fetch() === 0) return;
+      if (performance.now() < end) continue;
       this.#deliver();
       native.resumeLater();
       return;
     }
   }
 
+  /** Fetches what has come, a batch at most. Answers how many. All that was fetched before has been handed out. */
+  #fetch(): number {
+    const count = native.drain(BATCH);
+    this.#next = this.#area / 4;
+    this.#end = this.#next + count * Record.words;
+    return count;
+  }
+
   #pump(): number {
     const pools = [...this.#recipients.values()].map((pool) => ({ pool, outer: pool.blocking }));
     for (const { pool } of pools) pool.blocking = true;
     try {
-      this.drain(Number.POSITIVE_INFINITY);
+      this.drain();
       return Math.min(...pools.map(({ pool }) => pool.pump()));
     } finally {
       for (const { pool, outer } of pools) pool.blocking = outer;
     }
-  }
-
-  #turn(): void {
-    this.drain(TURN_MS);
   }
 
   /**
@@ -117,10 +121,10 @@ class Inbox {
    * here: it goes on where the outer delivery stands, and nothing is delivered late or twice.
    */
   #deliver(): void {
-    while (this.#next < this.#records.length) {
+    while (this.#next < this.#end) {
       const at = this.#next;
       this.#next += Record.words;
-      const words = this.#records;
+      const words = memory.u32;
       const recipient = this.#recipients.get(words[at]);
       const block = words[at + 6];
       if (recipient !== undefined) {

@@ -259,7 +259,7 @@ export class Workers {
 
   #exit(worker: WorkerHandle, exitCode: number): void {
     // Its last records are about this worker, not about the next one on its seat.
-    inbox.drain(Number.POSITIVE_INFINITY);
+    inbox.drain();
     // What it sent last: an attachment of a result, the initializer's error.
     this.receive(worker);
     if (!worker.gone) this.#depart(worker);
