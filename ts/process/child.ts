@@ -49,8 +49,8 @@ class Child implements Receiver {
   #fields: Readonly<Record<string, unknown>> = {};
   #home: Home | undefined;
   #started = false;
-  /** What it was given cannot be read. */
-  #unreadable: { readonly error: unknown } | undefined;
+  /** It cannot do what it was started for: this is why. */
+  #hindered: { readonly error: unknown } | undefined;
   /** Somebody waits for its result: they will have the error. */
   #isRead = false;
   #reported = false;
@@ -76,7 +76,7 @@ class Child implements Receiver {
     this.#channel.listen();
     let value: unknown;
     try {
-      if (this.#unreadable !== undefined) throw this.#unreadable.error;
+      if (this.#hindered !== undefined) throw this.#hindered.error;
       const made = await this.#make();
       getLogger().info('child process calling run()');
       value = await made.run();
@@ -131,7 +131,7 @@ class Child implements Receiver {
   }
 
   unreadable(error: unknown): void {
-    this.#unreadable ??= { error };
+    this.#hindered ??= { error };
   }
 
   hungUp(): void {
@@ -146,7 +146,11 @@ class Child implements Receiver {
     this.#isRead = isRead;
     becomeSelf(facts);
     this.#piped = piped;
-    if (path !== undefined) this.#file = openSync(path, 'a');
+    try {
+      if (path !== undefined) this.#file = openSync(path, 'a');
+    } catch (error) {
+      this.#hindered ??= { error };
+    }
   }
 
   // --------------------------------------------------------------------------------------------- the end

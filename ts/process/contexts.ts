@@ -70,7 +70,7 @@ function boundProcess(method: StartMethod): Api['Process'] {
       super(options, method);
     }
   }
-  return declarePlain(named(Bound, 'Process'));
+  return declarePlain(Bound, 'Process');
 }
 
 function boundPool(method: StartMethod): Api['Pool'] {
@@ -80,10 +80,5 @@ function boundPool(method: StartMethod): Api['Pool'] {
       super(given === undefined ? { context: method } : { context: method, ...given });
     }
   }
-  return named(Bound, 'Pool');
-}
-
-/** The name that it is known by, in names of processes too. */
-function named<C extends object>(C: C, name: string): C {
-  return Object.defineProperty(C, 'name', { value: name });
+  return Object.defineProperty(Bound, 'name', { value: 'Pool' });
 }

@@ -1,4 +1,5 @@
 import type { ResourceLimits, SHARE_ENV } from 'node:worker_threads';
+import type { AnyFunction } from '../internal/functions/definition.js';
 import {
   array,
   type Check,
@@ -82,7 +83,11 @@ const checks = {
 } satisfies Record<keyof ProcessOptions, Check>;
 
 /** The checked options, the context as the name of its start method. */
-export type CheckedOptions = Omit<ProcessOptions, 'context'> & { readonly context?: StartMethod | undefined };
+export interface CheckedOptions extends Omit<ProcessOptions, 'context' | 'target' | 'args'> {
+  readonly target?: AnyFunction | undefined;
+  readonly args?: readonly unknown[] | undefined;
+  readonly context?: StartMethod | undefined;
+}
 
 /** Checks what `new Process` was given. Throws TypeError or RangeError that names the option. */
 export function processOptions(given: unknown): CheckedOptions {

@@ -11,6 +11,7 @@ import { mustNotBeLoading } from '../internal/module-guard.js';
 import { authkey, factsFor, type Identity, nextIdentity, type StartMethod, self } from '../internal/self.js';
 import type { WaitOptions } from '../pool/options.js';
 import { endKey, limit } from '../queues/wait.js';
+import { refuseClones } from '../shared/objects.js';
 import { startWait } from '../sync/options.js';
 import { children, INTERRUPTED } from './children.js';
 import { launcherOf } from './launchers.js';
@@ -24,22 +25,28 @@ const KILLED: Farewell = { exitCode: -9, signal: 'SIGKILL', reason: 'killed' };
 
 /** What the constructor is given for the process that runs this code. */
 export class Own {
-  readonly target: AnyFunction | undefined;
-  readonly args: readonly unknown[];
+  readonly #given: Pick<CheckedOptions, 'target' | 'args'>;
 
-  constructor(target?: AnyFunction, args: readonly unknown[] = []) {
-    this.target = target;
-    this.args = args;
+  constructor(target?: AnyFunction, args?: readonly unknown[]) {
+    this.#given = { target, args };
+  }
+
+  /** What takes the place of options. */
+  get given(): Pick<CheckedOptions, 'target' | 'args'> {
+    return this.#given;
   }
 }
 
 /** Classes of this package: what is made of them needs no class of the user's. */
 const plain = new WeakSet<object>();
 
-/** `C` adds nothing to `Process` that a child would have to know. */
-export function declarePlain<C extends object>(C: C): C {
+/**
+ * `C` adds nothing to `Process` that a child would have to know. Its name, which names of processes begin with, is spelled
+ * out, so that a bundler that renames classes does no harm.
+ */
+export function declarePlain<C extends object>(C: C, name: string): C {
   plain.add(C);
-  return C;
+  return Object.defineProperty(C, 'name', { value: name, configurable: true });
 }
 
 /**
@@ -82,11 +89,8 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
   constructor(options?: ProcessOptions<A, R> | Own, method?: StartMethod);
   constructor(options?: ProcessOptions<A, R> | Own, method?: StartMethod) {
     this.#own = options instanceof Own;
-    const {
-      target,
-      args = [],
-      ...checked
-    }: CheckedOptions = options instanceof Own ? { ...options } : processOptions(options);
+    const given: CheckedOptions = options instanceof Own ? options.given : processOptions(options);
+    const { target, args = [], ...checked } = given;
     this.#options = { ...checked, context: checked.context ?? method };
     this.#target = target;
     this.#args = args;
@@ -94,6 +98,7 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
     this.#name = checked.name ?? `${new.target.name}-${this.#identity.join(':')}`;
     this.#daemon = checked.daemon ?? self().daemon;
     if (!this.#own) rememberOrigin(this.#target);
+    refuseClones(this);
   }
 
   // --------------------------------------------------------------------------------------------- facts
@@ -362,8 +367,8 @@ export class Thread<A extends unknown[] = any[], R = unknown> extends Process<A,
   }
 }
 
-declarePlain(Process);
-declarePlain(Thread);
+declarePlain(Process, 'Process');
+declarePlain(Thread, 'Thread');
 
 /** Those that this isolate started and that have not ended. */
 const active = new Set<Process>();

@@ -55,7 +55,7 @@ class ThreadPreparation implements Preparation {
         ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
         ...(resourceLimits === undefined ? {} : { resourceLimits }),
       });
-      return new Thread(thread, port1, piped);
+      return new ThreadChild(thread, port1, piped);
     } catch (error) {
       port1.close();
       throw error;
@@ -72,7 +72,7 @@ class ThreadPreparation implements Preparation {
   }
 }
 
-class Thread implements Launched {
+class ThreadChild implements Launched {
   readonly pid: number = process.pid;
   readonly threadId: number;
   readonly stdout: Launched['stdout'];
