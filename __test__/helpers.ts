@@ -8,7 +8,10 @@ import { onTestFinished } from 'vitest';
 
 /** A pool that ends with the test that made it. */
 export function makePool(options?: number | PoolOptions): Pool {
-  const pool = new Pool(options);
+  const given = typeof options === 'number' ? { processes: options } : options;
+  // The same tests over child processes: MANYCORE_TEST_CONTEXT=spawn.
+  const context = process.env.MANYCORE_TEST_CONTEXT as PoolOptions['context'];
+  const pool = new Pool(context === undefined ? options : { context, ...given });
   onTestFinished(() => pool.terminate());
   return pool;
 }

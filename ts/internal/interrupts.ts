@@ -1,7 +1,8 @@
-import { isMainThread } from 'node:worker_threads';
+import { threadId } from 'node:worker_threads';
 import { InterruptedError } from './errors.js';
 import { native, nativePath } from './native.js';
 import { outliveRejections } from './outlive.js';
+import { workerSide } from './runtime.js';
 
 /** What Ctrl+C ends. */
 export interface Interruptible {
@@ -33,7 +34,7 @@ const own = new Set<Interruptible>();
 /** Has Ctrl+C end the pool's pending calls, unless the program handles SIGINT itself. */
 export function watchInterrupts(pool: Interruptible): void {
   // After the first Ctrl+C there is only the second, which ends the process.
-  if (!isMainThread || shared.interrupted) return;
+  if (threadId !== 0 || workerSide() !== undefined || shared.interrupted) return;
   const first = own.size === 0;
   const nobodyWatched = shared.pools.size === 0;
   // In front, so that a handler of the program's that removes itself (`once`) is still seen.

@@ -72,7 +72,16 @@ export const Part = { column: 1, page: 2 } as const;
 /** Words of a worker's control block, and of its lanes. */
 export const CONTROL_WORDS = 16;
 /** Word 3 is the core's: the owner dismissed the worker. */
-export const Control = { exited: 0, exitCode: 1, beat: 2, lanes: 4, seated: 5, values: 6 } as const;
+export const Control = {
+  exited: 0,
+  exitCode: 1,
+  beat: 2,
+  lanes: 4,
+  seated: 5,
+  values: 6,
+  path: 7,
+  pathBytes: 8,
+} as const;
 export const LANE_WORDS = 16;
 export const Lane = {
   slot: 0,
@@ -93,6 +102,9 @@ export const controlBytes = (lanes: number): number => (CONTROL_WORDS + lanes * 
 /** What `advance` is told and answers. */
 export const Advance = { complete: 1, take: 2, turned: 4, retire: 8, idle: -1, yield: -2, leave: -3 } as const;
 
+/** What a worker tells of itself. */
+export const Told = { ready: 1, initializerFailed: 2, threw: 3, stdout: 4, stderr: 5 } as const;
+
 /** Kinds of record, and words of one. */
 export const Record = {
   called: 1,
@@ -103,5 +115,6 @@ export const Record = {
   workerGone: 6,
   retiring: 7,
   report: 8,
+  told: 9,
   words: 8,
 } as const;

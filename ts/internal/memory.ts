@@ -36,6 +36,12 @@ class Memory {
     if (end > this.u8.length) this.refresh();
   }
 
+  /** A copy of `[from, from + bytes)`, in a buffer of its own. */
+  copy(from: number, bytes: number): Uint8Array {
+    this.ensure(from + bytes);
+    return Uint8Array.prototype.slice.call(this.u8, from, from + bytes);
+  }
+
   /** A block of `bytes` bytes that this isolate owns; its payload is within reach of the views. */
   alloc(bytes: number): number {
     let block: number;

@@ -4,6 +4,13 @@ export interface NamedBlock {
   readonly buffer: ArrayBuffer;
 }
 
+/** A place for a child process: its number, what it has to be told, and the descriptor that it has to inherit. */
+export interface ProcessPlace {
+  readonly number: number;
+  readonly ticket: string;
+  readonly file: number;
+}
+
 /** The addon's functions: what `crates/node` exports. See there for what each does. */
 export interface Native {
   attach(wake: () => void): number;
@@ -79,9 +86,17 @@ export interface Native {
   nowMs(): number;
   workerCount(): number;
   sit(pool: number, seat: number, control: number): void;
+  sitFar(pool: number, seat: number, control: number): void;
+  joinRegion(ticket: string, file: number): void;
+  ignoreInterrupts(): void;
+  reserveProcess(): ProcessPlace;
+  watchProcess(number: number, pid: number): void;
+  processEnd(number: number): number | null;
+  forgetProcess(number: number): void;
   advance(lane: number, what: number): number;
   publishPart(lane: number, count: number): void;
   report(lane: number, block: number, bytes: number): void;
+  tell(what: number, value: number, block: number, bytes: number): void;
   writeLines(fd: number, bytes: Uint8Array): void;
   prepareTracker(file: string, args: string[], environment: string[]): void;
   createNamed(name: string, bytes: number): NamedBlock;

@@ -1,5 +1,4 @@
 import { expected } from './describe.js';
-import { StateError } from './errors.js';
 import type { StartMethod } from './self.js';
 
 /** A `Context` says its start method under this name, in every copy of the package. */
@@ -34,14 +33,4 @@ export function startMethodOf<More extends string = never>(
   }
   if (!names.includes(value)) throw new RangeError(expected(name, what, value));
   return value as StartMethod | More;
-}
-
-/**
- * Refuses to start anything by a method for which this version has no launcher.
- * @throws StateError
- */
-export function mustBeStartable(method: string): void {
-  if (method === 'spawn') {
-    throw new StateError("Start method 'spawn' cannot start anything in this version. Use 'thread'");
-  }
 }

@@ -1,5 +1,6 @@
 import { MessageChannel, MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { SerializationError } from '../internal/errors.js';
+import { detach } from './detach.js';
 import type { Transferable } from './options.js';
 
 // TypeScript declares WebAssembly among a browser's types only.
@@ -11,11 +12,6 @@ export type ToWorker =
   | { readonly drop: number }
   /** The parcel that the worker asked for; without one, nobody waits for the call any more. */
   | { readonly parcelFor: number; readonly parcel?: MessagePort };
-
-/** What a worker is told before anything else, where it prints to a file: the file's path. */
-export interface FirstToWorker {
-  readonly logTo: string;
-}
 
 /** What came with one message and is not in its bytes. */
 export interface Luggage {
@@ -134,6 +130,49 @@ export class Attachments {
       if (value !== undefined) yield { share: id, value };
     }
   }
+}
+
+/**
+ * The owner's side where the workers are processes: nothing travels beside the bytes. What is to be moved is copied, and
+ * made unusable here.
+ */
+export class NoAttachments extends Attachments {
+  #moving: readonly Transferable[] = [];
+
+  constructor() {
+    super(() => {});
+  }
+
+  override get any(): boolean {
+    return this.#moving.length > 0;
+  }
+
+  override attach(value: object): never {
+    throw cannotCross(value);
+  }
+
+  override moved(list: readonly Transferable[] | undefined): undefined {
+    for (const item of list ?? []) if (!(item instanceof ArrayBuffer)) throw cannotCross(item);
+    this.#moving = list ?? [];
+  }
+
+  override pack(): Luggage {
+    for (const buffer of this.#moving) detach(buffer);
+    this.#moving = [];
+    return { shared: [], parcel: undefined };
+  }
+
+  override discard(): void {
+    super.discard();
+    this.#moving = [];
+  }
+}
+
+/** The error of what only threads can share. */
+export function cannotCross(value: object): SerializationError {
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  const way = value instanceof SharedArrayBuffer ? '; use an Array, which every process can share' : '';
+  return new SerializationError(`a ${kind} cannot be sent to another process${way}`);
 }
 
 /** Throws for what can be attached only to be moved (a MessagePort, a stream), before `postMessage` would. */

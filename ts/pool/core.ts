@@ -7,10 +7,11 @@ import { load } from '../internal/functions/load.js';
 import { Record } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
 import { getLogger } from '../internal/logging.js';
+import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { noTaskOptions, type ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
-import { Attachments, type ToWorker } from './attachments.js';
+import { Attachments, NoAttachments, type ToWorker } from './attachments.js';
 import { Backlog } from './backlog.js';
 import { poll, waitFor } from './blocking.js';
 import { CallJob } from './call-job.js';
@@ -20,8 +21,10 @@ import type { Engine, EngineEvents, Running } from './engine.js';
 import { FunctionTable } from './function-table.js';
 import { type Hold, Holds } from './holds.js';
 import { inbox, type Recipient } from './inbox.js';
-import { decodeError, type PreparedInitializer, prepareInitializer } from './initializer.js';
+
+import { type PreparedInitializer, prepareInitializer } from './initializer.js';
 import { type Interrupted, Interruption } from './interruption.js';
+
 import type { Job } from './job.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
@@ -99,7 +102,8 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     this.dispatch = new Dispatch(this);
     this.workers = new Workers(this, seats);
     this.#readiness = new Readiness(() => this.workers.readyCount >= options.minProcesses);
-    this.attachments = new Attachments((message) => this.workers.broadcast(message));
+    this.attachments =
+      options.context === 'spawn' ? new NoAttachments() : new Attachments((message) => this.workers.broadcast(message));
     const hooks = {
       attach: (value: object) => this.attachments.attach(value),
       attached: (id: number) => this.#attached(id),
@@ -162,7 +166,7 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     try {
       this.#maybeDismissAll();
       while (this.needsWorkers) await new Promise<void>((resolve) => this.#drained.push(resolve));
-      await Promise.all([...this.workers].map((worker) => worker.exited));
+      await Promise.all([...this.workers].map((worker) => worker.body.exited));
       await this.end(notRunning, notRunning);
     } finally {
       inbox.ended();
@@ -184,7 +188,7 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     this.#holds.end(error);
     this.agenda.clear();
     inbox.began();
-    await Promise.all(handles.map((worker) => worker.exited));
+    await Promise.all(handles.map((worker) => worker.body.exited));
     inbox.ended();
     // Records that were under way hold blocks; they come before the pool is forgotten.
     inbox.drain();
@@ -369,6 +373,7 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
       if (this.options.stdio === 'pipe') for (const worker of this.workers) this.workers.receive(worker);
       if (kind === Record.workerGone) this.workers.gone(a);
       else if (kind === Record.retiring) this.workers.retiring(a);
+      else if (kind === Record.told) this.workers.told(a, b, c, d, e);
       else this.slots.occupant(slot)?.record(kind, a, b, c, d, e);
     });
   }
@@ -395,7 +400,7 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
   }
 
   wanted(worker: WorkerHandle, slot: number): void {
-    this.slots.occupant(slot)?.giveParcel?.(worker.port);
+    if (worker.body.port !== undefined) this.slots.occupant(slot)?.giveParcel?.(worker.body.port);
   }
 
   broke(error: Error): void {
@@ -403,16 +408,16 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     void this.end(again, again);
   }
 
-  initializerFailed(encoded: Uint8Array): void {
-    const error = this.decodeError(encoded);
+  initializerFailed(error: Error): void {
     void this.end(
       () => error,
       () => error,
     );
   }
 
-  decodeError(encoded: Uint8Array): Error {
-    return decodeError(this.decoder, encoded);
+  decodeError(at: number, bytes: number): Error {
+    memory.ensure(at + bytes);
+    return this.decoder.decodeOne(memory, at, at + bytes) as Error;
   }
 
   initializer(): PreparedInitializer | undefined {

@@ -1,4 +1,3 @@
-import type { Decoder } from '../internal/codec/index.js';
 import { memory } from '../internal/memory.js';
 import type { Core } from './core.js';
 
@@ -22,12 +21,4 @@ export function prepareInitializer(core: Core): PreparedInitializer | undefined 
     encoder.label = 'args';
   }
   return { fn, block: memory.store(encoder.scratch.u8, encoder.length, encoder.takeHandles()), bytes: encoder.length };
-}
-
-/** What an initializer threw. */
-export function decodeError(decoder: Decoder, encoded: Uint8Array): Error {
-  // A buffer of its own, from offset 0: what is decoded may be read in place.
-  const u8 = Buffer.allocUnsafeSlow(encoded.length);
-  u8.set(encoded);
-  return decoder.decodeOne({ u8, dv: new DataView(u8.buffer) }, 0, u8.length) as Error;
 }

@@ -29,6 +29,7 @@ function lostError(task: { seat: number; index: number; attempt: number }, endin
   const workerId = task.seat + 1;
   return new WorkerLostError(`Worker ${workerId} was lost while it ran the task: ${describeEnding(ending)}`, {
     exitCode: ending.exitCode,
+    ...(ending.signal === undefined ? {} : { signal: ending.signal }),
     reason: ending.reason,
     workerId,
     index: task.index,

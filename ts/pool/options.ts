@@ -98,8 +98,8 @@ export interface PoolOptions extends TaskLimits {
    */
   maxTasksPerChild?: number;
   /**
-   * `'thread'`: worker threads. `'spawn'`: child processes. `'inline'`: the tasks run in the calling thread. A `Context`
-   * stands for its start method.
+   * `'thread'`: worker threads. `'spawn'`: child processes, which share the same memory, and whose crashes touch nobody
+   * else. `'inline'`: the tasks run in the calling thread. A `Context` stands for its start method.
    * @default getStartMethod()
    *
    * Python: `context`.

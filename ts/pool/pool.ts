@@ -3,7 +3,6 @@ import { StateError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { mustNotBeLoading } from '../internal/module-guard.js';
 import { poolOptions, type ResolvedPoolOptions, waitOptions } from '../internal/options.js';
-import { mustBeStartable } from '../internal/start-method.js';
 import { type AsyncResult, limited } from './async-result.js';
 import { Calls } from './calls.js';
 import { Core } from './core.js';
@@ -64,7 +63,6 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     super();
     const resolved = poolOptions(options);
     mustNotBeLoading('Pool');
-    if (resolved.context !== 'inline') mustBeStartable(resolved.context);
     this.#options = withinBudget(resolved, options);
     const events: EngineEvents = {
       workerStart: (worker) => outside(() => this.emit('workerStart', worker)),

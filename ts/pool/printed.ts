@@ -1,17 +1,17 @@
 import type { Readable } from 'node:stream';
-import type { Worker } from 'node:worker_threads';
 
 /** What a worker prints, as streams for whoever reads them. */
 export class Printed {
   readonly stdout: Readable;
   readonly stderr: Readable;
 
-  constructor(thread: Worker) {
+  /** `body`: the streams of the thread or process. */
+  constructor(body: { readonly stdout: Readable | null; readonly stderr: Readable | null }) {
     this.stdout = readable();
     this.stderr = readable();
     // What is printed before the worker's program runs takes Node's way.
-    thread.stdout.on('data', (lines: Buffer) => this.push(1, lines));
-    thread.stderr.on('data', (lines: Buffer) => this.push(2, lines));
+    body.stdout?.on('data', (lines: Buffer) => this.push(1, lines));
+    body.stderr?.on('data', (lines: Buffer) => this.push(2, lines));
   }
 
   /** Lines of standard output (1) or standard error (2). */

@@ -5,7 +5,9 @@ import { native } from '../internal/native.js';
 export interface WorkerInfo {
   /** Its number, from 1 up: a replacement takes over the number of a worker that is gone. */
   readonly id: number;
-  /** The number of its thread in this process. */
+  /** The number of its process: this one's, unless the pool's context is `'spawn'`. */
+  readonly pid: number;
+  /** The number of its thread in that process. */
   readonly threadId: number;
   /** Whether it has started and may take tasks. */
   readonly ready: boolean;
@@ -18,6 +20,7 @@ export interface WorkerInfo {
 /** What one worker did. Times in milliseconds. */
 export interface WorkerStats {
   readonly id: number;
+  readonly pid: number;
   readonly threadId: number;
   /** Tasks that it ended, failed ones too. */
   readonly completed: number;

@@ -54,7 +54,8 @@ export class Tally {
 function statsOf(worker: WorkerHandle, [completed, stolen, workingNs, waitingNs]: readonly number[]): WorkerStats {
   return {
     id: worker.seat + 1,
-    threadId: worker.threadId,
+    pid: worker.body.pid,
+    threadId: worker.body.threadId,
     completed,
     stolen,
     startUp: worker.bootMs,

@@ -1,29 +1,28 @@
-import type { MessagePort, Worker } from 'node:worker_threads';
 import { CONTROL_WORDS, Control, LANE_WORDS, Lane, payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
-import type { ToWorker } from './attachments.js';
+import { type Body, signalOf } from './body.js';
+import { inbox } from './inbox.js';
 import { Printed } from './printed.js';
 import type { WorkerInfo } from './stats.js';
 
 /** How a worker ended. */
 export interface Ending {
   readonly exitCode: number | null;
+  /** The signal that ended it, if one did. */
+  readonly signal?: NodeJS.Signals;
   /** Why, in words. */
   readonly reason: string;
   /** What it threw outside any task. */
   readonly error: unknown;
 }
 
-/** One worker of a pool, from its start until its thread has ended. */
+/** One worker of a pool, from its start until its thread or process has ended. */
 export class WorkerHandle {
   readonly seat: number;
-  readonly thread: Worker;
-  readonly port: MessagePort;
+  readonly body: Body;
   readonly control: number;
   readonly startedAt: number = performance.now();
-  /** A thread that has ended has no number any more. */
-  readonly threadId: number;
   /** Why it is meant to end, once it is. */
   farewell: 'dismissed' | 'killed' | undefined;
   /** Its tasks have been accounted for; it takes no more. */
@@ -36,8 +35,8 @@ export class WorkerHandle {
   hadTasks = false;
   /** What waits for the reason of its end. */
   readonly mourners: Array<(ending: Ending) => void> = [];
-  readonly exited: Promise<number>;
   readonly #block: number;
+  #path = 0;
   #error: unknown;
   #failed = false;
   /** What it attached to results. */
@@ -47,25 +46,31 @@ export class WorkerHandle {
   /** Its place in the pool's list of CPUs. */
   readonly place: number | undefined;
 
+  /** `start` starts it; what it throws outside any task goes to the given function. */
   constructor(
-    thread: Worker,
-    port: MessagePort,
-    seat: number,
+    { seat, place, piped }: { readonly seat: number; readonly place: number | undefined; readonly piped: boolean },
     block: number,
-    place: number | undefined,
-    piped: boolean,
+    start: (threw: (error: unknown) => void) => Body,
   ) {
-    this.thread = thread;
-    this.place = place;
-    this.printed = piped ? new Printed(thread) : undefined;
-    this.threadId = thread.threadId;
-    this.port = port;
     this.seat = seat;
+    this.place = place;
     this.#block = block;
     this.control = payloadOf(block);
-    thread.unref();
-    thread.on('error', (error) => this.threw(error));
-    this.exited = new Promise((resolve) => thread.once('exit', resolve));
+    this.body = start((error) => {
+      // What it told by itself comes first.
+      inbox.drain(Number.POSITIVE_INFINITY);
+      this.threw(error);
+    });
+    this.printed = piped ? new Printed(this.body) : undefined;
+  }
+
+  /** Tells it where what it prints goes. */
+  printTo(path: string): void {
+    const bytes = Buffer.from(path);
+    this.#path = memory.store(bytes, bytes.length);
+    const at = this.control / 4;
+    memory.u32[at + Control.pathBytes] = bytes.length;
+    Atomics.store(memory.u32, at + Control.path, this.#path);
   }
 
   /** It ends with an error. Who is told first has the error nearest to what was thrown. */
@@ -106,12 +111,15 @@ export class WorkerHandle {
 
   /** How it ended, as far as it can be known now. */
   describeEnd(exitCode: number | null): Ending {
+    exitCode ??= this.body.end ?? null;
     if (this.farewell === 'killed') return { exitCode, reason: 'terminated by the pool', error: undefined };
     const error = this.#error;
     if (this.#failed) {
       const oom = (error as { code?: unknown } | null | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
       return { exitCode, reason: oom ? 'out of memory' : 'uncaught error', error };
     }
+    const signal = signalOf(exitCode);
+    if (signal !== undefined) return { exitCode, signal, reason: `killed by ${signal}`, error: undefined };
     if (exitCode === null) {
       // Every other end that comes from within leads past the worker's own hook.
       if (this.word(Control.exited) === 0) return { exitCode: 1, reason: 'out of memory', error: undefined };
@@ -120,11 +128,9 @@ export class WorkerHandle {
     return { exitCode, reason: `process.exit(${exitCode})`, error: undefined };
   }
 
-  /** Whether its thread has ended without ever sitting down. */
+  /** Whether it has ended without ever sitting down. */
   get neverSat(): boolean {
-    // Node says whether there is a port on the other side: all that can be known while no events arrive.
-    const heard = this.port.postMessage({ drop: 0 } satisfies ToWorker) as unknown;
-    return heard !== true && this.word(Control.seated) === 0;
+    return this.word(Control.seated) === 0 && this.body.over;
   }
 
   /** Whether it threw something outside any task. */
@@ -132,18 +138,27 @@ export class WorkerHandle {
     return this.#failed;
   }
 
-  /** Frees what it had in the region. Its thread has ended. */
+  /** Frees what it had in the region. It has ended. */
   dispose(): void {
     native.free(this.#block);
+    if (this.#path !== 0) native.free(this.#path);
     this.printed?.end();
-    this.port.close();
+    this.body.dispose();
   }
 }
 
 /** A worker, for the pool's users. */
 export function infoOf(worker: WorkerHandle): WorkerInfo {
-  const { threadId, ready, printed } = worker;
-  return { id: worker.seat + 1, threadId, ready, stdout: printed?.stdout ?? null, stderr: printed?.stderr ?? null };
+  const { body, ready, printed } = worker;
+  const { pid, threadId } = body;
+  return {
+    id: worker.seat + 1,
+    pid,
+    threadId,
+    ready,
+    stdout: printed?.stdout ?? null,
+    stderr: printed?.stderr ?? null,
+  };
 }
 
 /** An ending in words. */

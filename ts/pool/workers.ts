@@ -1,17 +1,17 @@
-import { receiveMessageOnPort } from 'node:worker_threads';
 import { BrokenPoolError, SerializationError } from '../internal/errors.js';
-import { Control } from '../internal/layout.js';
+import { Control, payloadOf, Told } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
 import { logPath } from '../internal/stdio.js';
 import type { Agenda } from './agenda.js';
-import { type FirstToWorker, type ToWorker, unpack } from './attachments.js';
+import { type ToWorker, unpack } from './attachments.js';
+import { type FromWorker, received } from './body.js';
 import { nextPlace } from './cpus.js';
 import { inbox } from './inbox.js';
 import type { WorkerInfo } from './stats.js';
 import { describeEnding, type Ending, infoOf, messageOf, type WorkerHandle } from './worker-handle.js';
-import { type FromWorker, startWorker, type WorkerSetup } from './worker-start.js';
+import { startWorker, type WorkerSetup } from './worker-start.js';
 
 /** What the set of workers asks of its pool. */
 export interface WorkersHost {
@@ -36,13 +36,15 @@ export interface WorkersHost {
   wanted(worker: WorkerHandle, slot: number): void;
   /** The pool cannot go on. */
   broke(error: Error): void;
-  initializerFailed(encoded: Uint8Array): void;
-  /** An error that a worker has encoded. */
-  decodeError(encoded: Uint8Array): unknown;
+  initializerFailed(error: Error): void;
+  /** An error that a worker has encoded, at a byte of the region. */
+  decodeError(at: number, bytes: number): Error;
 }
 
 /** After so many milliseconds a worker is tried again that found no memory. */
 const RETRY_MS = 100;
+/** So long a process has to end that was asked to, in milliseconds. */
+const INSIST_MS = 500;
 
 /** The workers of one pool: started on demand, replaced when they die, dismissed when they idle. */
 export class Workers {
@@ -152,10 +154,23 @@ export class Workers {
     native.dismiss(this.#host.id, worker.seat, worker.control);
   }
 
-  /** Ends a worker's thread, whatever it does. */
+  /** Ends a worker's thread or process, whatever it does. */
   kill(worker: WorkerHandle): void {
+    const again = worker.farewell === 'killed';
     worker.farewell = 'killed';
-    void worker.thread.terminate();
+    worker.body.kill(false);
+    if (!again && this.#host.options.context === 'spawn') this.#insist(worker);
+  }
+
+  /** Ends a process that does not listen. */
+  #insist(worker: WorkerHandle): void {
+    const force = (): void => {
+      if (!worker.body.over) worker.body.kill(true);
+    };
+    // The owner may be blocked, or the pool at its end: whichever comes.
+    const timer = setTimeout(force, INSIST_MS);
+    this.#host.agenda.in(INSIST_MS, force);
+    void worker.body.exited.then(() => clearTimeout(timer));
   }
 
   /** A worker begins its last task: its replacement starts now. */
@@ -198,16 +213,12 @@ export class Workers {
 
   /** Reads what a worker sent. */
   receive(worker: WorkerHandle): void {
-    for (;;) {
-      const received = receiveMessageOnPort(worker.port) as { message: FromWorker } | undefined;
-      if (received === undefined) return;
-      this.#message(worker, received.message);
-    }
+    for (const message of received(worker.body)) this.#message(worker, message);
   }
 
   /** Tells every worker. */
   broadcast(message: ToWorker): void {
-    for (const worker of this) worker.port.postMessage(message);
+    for (const worker of this) worker.body.port?.postMessage(message);
   }
 
   #start(seat: number): void {
@@ -216,11 +227,13 @@ export class Workers {
     const at = { pool, seat, initializer: this.#host.initializer(), lanes, values: this.#values, place };
     const worker = startWorker(at, options);
     this.#seats[seat] = worker;
-    void worker.exited.then((exitCode) => this.#exit(worker, exitCode));
+    void worker.body.exited.then((exitCode) => this.#exit(worker, exitCode));
     if (typeof options.stdio === 'object') this.#sendPath(worker, options.stdio.file);
-    for (const message of this.#host.greetings()) worker.port.postMessage(message);
-    worker.port.on('message', (message: FromWorker) => this.#message(worker, message));
-    worker.port.unref();
+    const { port } = worker.body;
+    if (port === undefined) return;
+    for (const message of this.#host.greetings()) port.postMessage(message);
+    port.on('message', (message: FromWorker) => this.#message(worker, message));
+    port.unref();
   }
 
   /** The places of those that take tasks, or will, in the list of CPUs. */
@@ -231,30 +244,36 @@ export class Workers {
   /** Tells the worker where what it prints goes: its thread has a number now. It does nothing before. */
   #sendPath(worker: WorkerHandle, file: (info: WorkerInfo) => string): void {
     try {
-      worker.port.postMessage({ logTo: logPath(file, infoOf(worker)) } satisfies FirstToWorker);
+      worker.printTo(logPath(file, infoOf(worker)));
     } catch (error) {
       this.kill(worker);
       throw error;
     }
   }
 
-  #message(worker: WorkerHandle, message: FromWorker): void {
-    if ('ready' in message) {
+  /** A worker tells something of itself: a value, or what is in a block. */
+  told(seat: number, what: number, value: number, block: number, bytes: number): void {
+    const worker = this.#seats[seat];
+    if (worker !== undefined && what === Told.ready) {
       worker.ready = true;
-      worker.initMs = message.ready.initMs;
+      worker.initMs = value / 1000;
       worker.bootMs = performance.now() - worker.startedAt - worker.initMs;
       this.#host.started(worker);
-    } else if ('initializerFailed' in message) {
-      this.#host.initializerFailed(message.initializerFailed);
-    } else if ('threw' in message) {
-      worker.threw(this.#host.decodeError(message.threw));
-    } else if ('printed' in message) {
-      worker.printed?.push(message.printed, message.lines);
-    } else if ('want' in message) {
-      this.#host.wanted(worker, message.want);
-    } else {
-      unpack(message.parcel, worker.received);
     }
+    if (block === 0) return;
+    const at = payloadOf(block);
+    try {
+      if (what === Told.initializerFailed) this.#host.initializerFailed(this.#host.decodeError(at, bytes));
+      else if (what === Told.threw) worker?.threw(this.#host.decodeError(at, bytes));
+      else worker?.printed?.push(what === Told.stdout ? 1 : 2, memory.copy(at, bytes));
+    } finally {
+      native.free(block);
+    }
+  }
+
+  #message(worker: WorkerHandle, message: FromWorker): void {
+    if ('want' in message) this.#host.wanted(worker, message.want);
+    else unpack(message.parcel, worker.received);
   }
 
   #exit(worker: WorkerHandle, exitCode: number): void {

@@ -1,12 +1,8 @@
-import { mustBeStartable } from '../internal/start-method.js';
+import { childLauncher } from './child-launcher.js';
 import type { Launcher } from './launcher.js';
 import { threadLauncher } from './thread-launcher.js';
 
-/**
- * What starts children by this method.
- * @throws StateError if this version cannot
- */
+/** What starts children by this method. */
 export function launcherOf(method: string): Launcher {
-  mustBeStartable(method);
-  return threadLauncher;
+  return method === 'spawn' ? childLauncher : threadLauncher;
 }

@@ -1,24 +1,30 @@
-import { workerData } from 'node:worker_threads';
+import { isMainThread, workerData } from 'node:worker_threads';
+import { joinParent } from '../internal/child.js';
 import { requireBundle } from '../internal/here.js';
+import type { Beside } from '../queues/wire.js';
 import type { runChild } from './child.js';
+import type { Bootstrap } from './launcher.js';
 import type { ThreadData } from './thread-launcher.js';
 
 /**
  * The program of a child. All that it does is in the bundle of the shared objects' classes, of which an isolate has one
  * copy; only how it learns what it is started with is here.
  */
-const data = workerData as ThreadData;
+const inProcess = isMainThread;
+const bootstrap = (inProcess ? joinParent() : workerData) as Bootstrap;
 const child = requireBundle('shared.cjs') as { runChild: typeof runChild };
-let pieces = 0;
 
-child.runChild({
-  bootstrap: data,
-  beside: {
-    attached: (id) => data.luggage[id],
+child.runChild({ bootstrap, beside: inProcess ? undefined : besideOf(bootstrap as ThreadData) });
+
+/** What goes to and from a thread beside the bytes. */
+function besideOf({ luggage, port }: ThreadData): Beside {
+  let pieces = 0;
+  return {
+    attached: (id) => luggage[id],
     attach(value) {
       pieces++;
-      data.port.postMessage([pieces, value]);
+      port.postMessage([pieces, value]);
       return pieces;
     },
-  },
-});
+  };
+}

@@ -1,4 +1,4 @@
-import { isMainThread } from 'node:worker_threads';
+import { threadId } from 'node:worker_threads';
 import { StateError } from '../internal/errors.js';
 import { type Describable, describeKey } from '../internal/handles.js';
 import { loadNative } from '../internal/load-native.js';
@@ -39,7 +39,7 @@ const randomName = (): string => `psm_${process.getBuiltinModule('node:crypto').
  * Node 20 can crash when a worker drops an external buffer before it ends, so there it drops those only that are closed:
  * they have nothing left to free.
  */
-const kept = isMainThread || Number.parseInt(process.versions.node, 10) >= 22 ? undefined : new Set<ArrayBuffer>();
+const kept = threadId === 0 || Number.parseInt(process.versions.node, 10) >= 22 ? undefined : new Set<ArrayBuffer>();
 
 /**
  * A block of memory with a name, by which other processes attach to it: those of Python, too. Blocks made here and by

@@ -136,7 +136,7 @@ export function bufferFor(block: number): ArrayBufferLike {
   const known = buffers.get(block)?.deref();
   if (known !== undefined) return known;
   const buffer = native.objectBuffer(block, ObjectLayout.data, constantOf(block, ObjectLayout.b));
-  if (!threads.isMainThread && buffer instanceof ArrayBuffer) keptBuffers.push(buffer);
+  if (threads.threadId !== 0 && buffer instanceof ArrayBuffer) keptBuffers.push(buffer);
   const ref = new WeakRef(buffer);
   buffers.set(block, ref);
   droppedBuffers.register(buffer, { block, ref });

@@ -3,14 +3,15 @@ import type { Hooks } from '../internal/codec/index.js';
 import type { AnyFunction, Definition } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
 import { defineLate } from '../internal/late.js';
-import { checkCloneable, parcelOf, type ToWorker, unpack } from '../pool/attachments.js';
+import { cannotCross, checkCloneable, parcelOf, type ToWorker, unpack } from '../pool/attachments.js';
 import type { Transferable } from '../pool/options.js';
 
 const NOTHING: readonly Transferable[] = [];
 
 /** The worker's side of what travels beside the bytes: see `Attachments` for the owner's. */
 export class WorkerAttachments implements Hooks {
-  readonly #port: MessagePort;
+  /** A child process has none: nothing travels beside the bytes there. */
+  readonly #port: MessagePort | undefined;
   readonly #base: number;
   readonly #shared = new Map<number, unknown>();
   /** What came with the call whose arguments are being read. */
@@ -22,13 +23,14 @@ export class WorkerAttachments implements Hooks {
   /** What the message in the making moves. */
   #transfer = NOTHING;
 
-  constructor(port: MessagePort, seat: number) {
+  constructor(port: MessagePort | undefined, seat: number) {
     this.#port = port;
     // The owner finds the worker by the upper bits of an id.
     this.#base = (seat + 1) << 20;
   }
 
   attach(value: object): number {
+    if (this.#port === undefined) throw cannotCross(value);
     if (!this.#transfer.includes(value as Transferable)) checkCloneable(value);
     const id = this.#id();
     this.#packed.push([id, value]);
@@ -43,7 +45,7 @@ export class WorkerAttachments implements Hooks {
 
   /** Asks for what was moved with the call in `slot`. Undefined: nobody waits for that call any more. */
   async parcelFor(slot: number): Promise<MessagePort | undefined> {
-    this.#port.postMessage({ want: slot });
+    this.#port?.postMessage({ want: slot });
     return new Promise((resolve) => this.#wanting.set(slot, resolve));
   }
 
@@ -67,8 +69,9 @@ export class WorkerAttachments implements Hooks {
 
   /** Ids for array buffers that the message in the making moves. */
   moved(list: readonly Transferable[]): Map<ArrayBuffer, number> | undefined {
+    // What is to be moved out of a process is copied: who gives it away has ended its task.
+    if (list.length === 0 || this.#port === undefined) return undefined;
     this.#transfer = list;
-    if (list.length === 0) return undefined;
     const ids = new Map<ArrayBuffer, number>();
     for (const item of list) {
       if (!(item instanceof ArrayBuffer) || ids.has(item)) continue;
@@ -85,7 +88,7 @@ export class WorkerAttachments implements Hooks {
     this.discard();
     if (packed.length === 0) return;
     const parcel = parcelOf(packed, transfer);
-    this.#port.postMessage({ parcel }, [parcel]);
+    this.#port?.postMessage({ parcel }, [parcel]);
   }
 
   /** Forgets the message in the making: it could not be encoded. */
@@ -106,7 +109,7 @@ export class WorkerAttachments implements Hooks {
   }
 
   #receive(): void {
-    for (;;) {
+    while (this.#port !== undefined) {
       const received = receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined;
       if (received === undefined) return;
       this.message(received.message);

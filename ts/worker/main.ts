@@ -1,14 +1,15 @@
-import { workerData } from 'node:worker_threads';
+import { isMainThread, workerData } from 'node:worker_threads';
+import { joinParent } from '../internal/child.js';
 import { watchEnd } from '../internal/ending.js';
 import { LateCodec } from '../internal/late.js';
-import { Control, payloadOf } from '../internal/layout.js';
+import { Control, payloadOf, Told } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, useNative } from '../internal/native.js';
 import { Output } from '../internal/output.js';
 import { announceWorker, attach } from '../internal/runtime.js';
 import { becomeSelf } from '../internal/self.js';
-import type { FirstToWorker, ToWorker } from '../pool/attachments.js';
-import type { FromWorker, WorkerSetup } from '../pool/worker-start.js';
+import type { ToWorker } from '../pool/attachments.js';
+import type { WorkerSetup } from '../pool/worker-start.js';
 import { WorkerAttachments } from './hooks.js';
 import { Inputs } from './inputs.js';
 import { Loop } from './loop.js';
@@ -21,15 +22,19 @@ import { Tasks } from './tasks.js';
 const PREPARE_MS = 200;
 
 /** The program of a pool's worker. */
-const setup = workerData as WorkerSetup;
+const child = isMainThread;
+const setup = (child ? joinParent() : workerData) as WorkerSetup;
 const { port, control, seat, pool } = setup;
 
-useNative(setup.addon);
+if (!child) useNative(setup.addon);
 if (setup.cpu !== undefined) native.pinThread(setup.cpu);
 becomeSelf(setup.self);
 let loop: Loop | undefined;
 attach(() => loop?.turn());
-native.sit(pool, seat, control);
+// The pool's owner hears of Ctrl+C, and decides what becomes of its workers.
+if (child) native.ignoreInterrupts();
+if (child) native.sitFar(pool, seat, control);
+else native.sit(pool, seat, control);
 watchEnd({
   left(code) {
     try {
@@ -40,22 +45,23 @@ watchEnd({
       memory.u32[control / 4 + Control.exited] = 1;
     }
   },
-  threw: (error) => tell({ threw: encoded(error) }),
+  threw(error) {
+    tellError(Told.threw, error);
+    // Node would print it, as of a program of its own; the pool tells of it.
+    if (child) process.exit(1);
+  },
 });
 
 const attachments = new WorkerAttachments(port, seat);
 const codec = new LateCodec(attachments, 'result');
 const tasks = new Tasks(seat + 1, codec, attachments);
 const runners = new Runners(pool);
-let output = new Output(setup.output === 'pipe' ? [printsTo(1), printsTo(2)] : [1, 2]);
-let toldPath: (path: string) => void = () => {};
-const path = setup.output === 'file' ? new Promise<string>((resolve) => (toldPath = resolve)) : undefined;
-if (path === undefined) output.install();
+let output = new Output(setup.output === 'pipe' ? [printsTo(Told.stdout), printsTo(Told.stderr)] : [1, 2]);
+if (setup.output !== 'file') output.install();
 announceWorker({ currentTask: () => tasks.currentTask(), workerId: seat + 1 });
-port.on('message', (message: ToWorker | FirstToWorker) => {
-  if ('logTo' in message) toldPath(message.logTo);
-  else attachments.message(message);
-});
+port?.on('message', (message: ToWorker) => attachments.message(message));
+// A process without a port stays until it is told to leave.
+if (child) setInterval(() => {}, 0x7fffffff);
 
 // Loading takes as long as a short task: rather now than within one whose time is limited, and otherwise soon.
 if (memory.u32[control / 4 + Control.values] !== 0) codec.prepare();
@@ -64,13 +70,13 @@ else prepareLater();
 void start();
 
 async function start(): Promise<void> {
-  if (path !== undefined) {
+  if (setup.output === 'file') {
     try {
-      const file = process.getBuiltinModule('node:fs').openSync(await path, 'a');
+      const file = process.getBuiltinModule('node:fs').openSync(await pathToPrintTo(), 'a');
       output = new Output([file, file]);
       output.install();
     } catch (error) {
-      tell({ initializerFailed: encoded(error) });
+      tellError(Told.initializerFailed, error);
       return;
     }
   }
@@ -82,7 +88,7 @@ async function start(): Promise<void> {
       await initialize(setup.initializer);
     } catch (error) {
       output.flush();
-      tell({ initializerFailed: encoded(error) });
+      tellError(Told.initializerFailed, error);
       return;
     }
     output.flush();
@@ -96,10 +102,10 @@ async function start(): Promise<void> {
     results: new Results(codec, attachments),
     tasks,
     output,
-    memoryLimit: setup.maxMemory === Number.POSITIVE_INFINITY ? undefined : new MemoryLimit(setup.maxMemory),
+    memoryLimit: setup.maxMemory === undefined ? undefined : new MemoryLimit(setup.maxMemory),
     leave: () => process.exit(0),
   });
-  tell({ ready: { initMs: timed ? performance.now() - began : 0 } });
+  native.tell(Told.ready, timed ? Math.round((performance.now() - began) * 1000) : 0, 0, 0);
   loop.turn();
 }
 
@@ -115,20 +121,28 @@ async function initialize({ fn, block, bytes }: NonNullable<WorkerSetup['initial
   tasks.state = await runner.fn(...args);
 }
 
-function encoded(error: unknown): Uint8Array {
+/** The owner writes it as soon as it knows this worker's number: usually long before it is asked for. */
+async function pathToPrintTo(): Promise<string> {
+  for (;;) {
+    const block = Atomics.load(memory.u32, control / 4 + Control.path);
+    if (block !== 0) {
+      return Buffer.from(memory.copy(payloadOf(block), memory.u32[control / 4 + Control.pathBytes])).toString();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+function tellError(what: number, error: unknown): void {
   const { encoder } = codec;
   try {
     encoder.encodeOne(memory, 0, 0, error);
   } catch (unsendable) {
     encoder.encodeOne(memory, 0, 0, unsendable);
   }
-  return Uint8Array.from(encoder.scratch.u8.subarray(0, encoder.length));
+  const { scratch, length } = encoder;
+  native.tell(what, 0, memory.store(scratch.u8, length, encoder.takeHandles()), length);
 }
 
-function printsTo(printed: 1 | 2): (lines: Buffer) => void {
-  return (lines) => tell({ printed, lines });
-}
-
-function tell(message: FromWorker): void {
-  port.postMessage(message);
+function printsTo(what: number): (lines: Buffer) => void {
+  return (lines) => native.tell(what, 0, memory.store(lines, lines.length), lines.length);
 }

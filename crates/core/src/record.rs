@@ -20,6 +20,8 @@ pub enum Kind {
     Retiring = 7,
     /// The task at index `a` on worker `b` reported a value: d = block, e = length in bytes.
     Report = 8,
+    /// Worker `a` tells something, which `b` and `c` say, of itself: d = block, e = length in bytes.
+    Told = 9,
 }
 
 /// `[pool, kind, slot, a, b, c, d, e]`.

@@ -2,6 +2,7 @@
 
 use crate::environment::{registry, with};
 use manycore_core::registry::Registry;
+use manycore_os::interrupt;
 use manycore_os::process::Exit;
 use napi::bindgen_prelude::{Error, Result};
 use napi_derive::napi;
@@ -26,6 +27,12 @@ fn refused(error: impl std::fmt::Display) -> Error {
 #[napi(catch_unwind)]
 pub fn join_region(ticket: String, file: i32) -> Result<()> {
     Registry::join(&ticket, file).map(drop).map_err(refused)
+}
+
+/// Ctrl+C does not end this process, a child that works for another one, unless it listens for it.
+#[napi(catch_unwind)]
+pub fn ignore_interrupts() {
+    interrupt::ignore();
 }
 
 /// A place for a child process that this isolate is about to start. `watch_process` must follow, or `forget_process`.

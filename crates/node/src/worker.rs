@@ -99,6 +99,19 @@ pub fn report(lane: u32, block: u32, bytes: u32) -> Result<()> {
     })
 }
 
+/// Tells the pool's owner something of this worker: two values, and a block of this isolate (0 = none) with so many bytes.
+#[napi(catch_unwind)]
+pub fn tell(what: u32, value: u32, block: u32, bytes: u32) -> Result<()> {
+    with(|environment| {
+        match environment.worker.as_ref() {
+            Some(Seat::Here(worker)) => worker.tell(what, value, block, bytes),
+            Some(Seat::Far(worker)) => worker.tell(what, value, block, bytes),
+            None => {}
+        }
+        Ok(())
+    })
+}
+
 /// The function definition of that number, of the pool where this isolate works, or which it owns.
 #[napi(catch_unwind)]
 pub fn definition(pool: u32, number: u32) -> Result<Buffer> {

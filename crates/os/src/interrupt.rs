@@ -53,6 +53,12 @@ pub fn counted() -> u32 {
     COUNT.load(Ordering::Relaxed)
 }
 
+/// Has this process ignore SIGINT, where it would end it.
+pub fn ignore() {
+    // SAFETY: to ignore a signal runs no code when it comes.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+}
+
 /// Has SIGINTs counted from here on, if somebody listens for them. To be called after a listener was added.
 pub fn count() {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -185,6 +185,13 @@ impl Worker {
         }
     }
 
+    /// Tells the owner something of this worker: two values, and a block (0 = none) with so many bytes.
+    pub fn tell(&self, what: u32, value: u32, block: u32, bytes: u32) {
+        if block == 0 || self.pool.blocks.hand_over(block, self.context.id(), self.pool.owner.id()).is_ok() {
+            self.send(Kind::Told, 0, [self.index as u32, what, value, block, bytes]);
+        }
+    }
+
     /// The results of the first `count` items that `lane` claimed are in place: they go to the owner now, and the claim
     /// goes on with the others. For long claims, so that neither the owner waits for them nor a death costs them.
     pub fn publish(&mut self, lane: usize, count: u32) {

@@ -169,9 +169,12 @@ impl Tree {
         found.has_ended().then(|| found.exit())
     }
 
-    /// The child of that number was waited for, or could not be started.
+    /// The child of that number was waited for, or could not be started. When this returns, its worker's seat is free.
     pub fn forget(&self, number: u32) {
         lock(&self.watched).retain(|each| each.number != number);
+        if let Some(index) = self.contexts.process_of(number) {
+            self.workers.rise(index);
+        }
         self.tell(&[number]);
     }
 

@@ -58,6 +58,8 @@ pub mod parent {
     pub const RISE: u32 = 6;
     /// Whether a task is in flight: 1, or 0.
     pub const BUSY: u32 = 7;
+    /// what, value, block, bytes: for the pool's owner.
+    pub const TELL: u32 = 8;
 }
 
 /// What a status says.

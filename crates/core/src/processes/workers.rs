@@ -99,6 +99,7 @@ impl Seated {
             }
             parent::PUBLISH => self.worker.publish(values.at(0) as usize, values.at(1)),
             parent::REPORT => self.worker.report(values.at(0) as usize, values.at(1), values.at(2)),
+            parent::TELL => self.worker.tell(values.at(0), values.at(1), values.at(2), values.at(3)),
             parent::DEFINITION => return self.definition(blocks, values.at(0)),
             parent::BUSY => return Values::new(&[u32::from(self.worker.is_busy())]),
             _ => {}
@@ -230,6 +231,11 @@ impl FarWorker {
     /// As [`Worker::report`].
     pub fn report(&self, lane: usize, block: u32, bytes: u32) {
         self.ask(parent::REPORT, &[lane as u32, block, bytes]);
+    }
+
+    /// As [`Worker::tell`].
+    pub fn tell(&self, what: u32, value: u32, block: u32, bytes: u32) {
+        self.ask(parent::TELL, &[what, value, block, bytes]);
     }
 
     /// The definition of that number, of the pool that it sits in.

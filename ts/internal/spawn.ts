@@ -1,0 +1,132 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import type { ResourceLimits } from 'node:worker_threads';
+import { REGION_FILE, setupBytes, startVariable } from './child.js';
+import { memory } from './memory.js';
+import { native, nativePath, type ProcessPlace } from './native.js';
+
+/** How a child process is started. */
+export interface ChildOptions {
+  /** The program, a file of the package's own. */
+  readonly program: URL;
+  /** What `joinParent` answers there: what JSON takes, and Uint8Arrays. */
+  readonly setup: unknown;
+  readonly env?: NodeJS.Dict<string> | undefined;
+  readonly execArgv?: readonly string[] | undefined;
+  readonly argv?: readonly string[] | undefined;
+  readonly resourceLimits?: ResourceLimits | undefined;
+  /** Its standard output and error. @default this process' */
+  readonly stdio?: readonly ['inherit' | 'pipe' | number, 'inherit' | 'pipe' | number] | undefined;
+}
+
+/** What `native.processEnd` answers of a child that somebody else has waited for. */
+const UNKNOWN = -1000;
+
+/** A child process that shares this one's memory. It does not keep Node alive, and ends with this isolate. */
+export class Child {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** How it ended: its exit code, or the number of a signal less than zero, as Python's. */
+  readonly exited: Promise<number>;
+  readonly #number: number;
+
+  /** @throws what the system says if it cannot be started */
+  constructor(options: ChildOptions) {
+    const bytes = setupBytes(options.setup);
+    const block = memory.store(bytes, bytes.length);
+    const { number, ticket, file } = reserve(block);
+    this.#number = number;
+    const start = { addon: nativePath, ticket, setup: [block, bytes.length] } as const;
+    const [out, error] = options.stdio ?? ['inherit', 'inherit'];
+    const stdio: StdioOptions = ['ignore', out, error];
+    stdio[REGION_FILE] = file;
+    const flags = [...(options.execArgv ?? inheritedFlags()), ...limitFlags(options.resourceLimits)];
+    const args = [...flags, fileOf(options.program), ...(options.argv ?? [])];
+    const env = { ...(options.env ?? process.env), ...startVariable(start) };
+    this.process = spawn(process.execPath, args, { stdio, env, windowsHide: true });
+    if (this.process.pid === undefined) {
+      native.forgetProcess(number);
+      native.free(block);
+      // Node tells why by an event: too late for who called.
+      this.pid = 0;
+      this.exited = new Promise((_, reject) => this.process.once('error', reject));
+      return;
+    }
+    this.pid = this.process.pid;
+    native.watchProcess(number, this.pid);
+    this.process.unref();
+    this.exited = new Promise((resolve) => {
+      this.process.once('exit', (code, signal) => {
+        native.forgetProcess(number);
+        native.free(block);
+        resolve(code ?? -signalNumber(signal));
+      });
+    });
+  }
+
+  /** How it ended, as {@link exited}, found out while no event arrives. Undefined: it has not, or nobody knows. */
+  get end(): number | undefined {
+    const { exitCode, signalCode } = this.process;
+    if (exitCode !== null || signalCode !== null) return exitCode ?? -signalNumber(signalCode);
+    const end = native.processEnd(this.#number);
+    return end === null || end === UNKNOWN ? undefined : end;
+  }
+
+  /** Sends it a signal. */
+  kill(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
+  }
+}
+
+/** A place for a child, or nothing: not even the block. */
+function reserve(block: number): ProcessPlace {
+  try {
+    return native.reserveProcess();
+  } catch (error) {
+    native.free(block);
+    throw error;
+  }
+}
+
+/** The number of a signal; 0 for none. */
+export function signalNumber(name: NodeJS.Signals | null): number {
+  return name === null ? 0 : constants.signals[name];
+}
+
+/** The name of a signal. */
+export function signalName(number: number): NodeJS.Signals | undefined {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return found?.[0] as NodeJS.Signals | undefined;
+}
+
+function fileOf(url: URL): string {
+  return process.getBuiltinModule('node:url').fileURLToPath(url);
+}
+
+/** Flags that are followed by a value of their own. */
+const WITH_PROGRAM = new Set(['-e', '--eval', '-p', '--print', '-pe']);
+/** Flags that say what this process runs, or listens to. */
+const OWN = /^(--inspect|--test|--watch|--input-type|--check|--interactive|-i$|-c$)/;
+
+/** This process' flags, but for those that are about its program. */
+function inheritedFlags(): string[] {
+  const flags: string[] = [];
+  for (let i = 0; i < process.execArgv.length; i++) {
+    const flag = process.execArgv[i];
+    if (WITH_PROGRAM.has(flag)) i++;
+    else if (!OWN.test(flag)) flags.push(flag);
+  }
+  return flags;
+}
+
+/** What `worker_threads` takes as limits, as flags. */
+function limitFlags(limits: ResourceLimits | undefined): string[] {
+  const flags: string[] = [];
+  const add = (flag: string, value: number | undefined): void => {
+    if (value !== undefined) flags.push(`${flag}=${Math.max(1, Math.round(value))}`);
+  };
+  add('--max-old-space-size', limits?.maxOldGenerationSizeMb);
+  add('--max-semi-space-size', limits?.maxYoungGenerationSizeMb && limits.maxYoungGenerationSizeMb / 3);
+  add('--stack-size', limits?.stackSizeMb && limits.stackSizeMb * 1024);
+  return flags;
+}

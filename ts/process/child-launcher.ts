@@ -1,0 +1,63 @@
+import { SHARE_ENV } from 'node:worker_threads';
+import { packageRoot } from '../internal/here.js';
+import { nativePath } from '../internal/native.js';
+import { Child, signalName } from '../internal/spawn.js';
+import type { Bootstrap, Ending, Launch, Launched, Launcher } from './launcher.js';
+
+/** Children in processes of their own, which share this one's memory. Nothing but bytes and shared objects reaches them. */
+export const childLauncher: Launcher = {
+  prepare: () => ({ beside: undefined, launch: (launch) => new ChildProcess(launch) }),
+};
+
+class ChildProcess implements Launched {
+  readonly threadId: number = 0;
+  readonly pid: number;
+  readonly stdout: Launched['stdout'];
+  readonly stderr: Launched['stderr'];
+  readonly ended: Promise<Ending>;
+  readonly #child: Child;
+
+  constructor({ channel, piped, env, execArgv, resourceLimits }: Launch) {
+    const bootstrap: Bootstrap = { addon: nativePath, channel };
+    const way = piped ? 'pipe' : 'inherit';
+    this.#child = new Child({
+      program: new URL('bundle/process.cjs', packageRoot()),
+      setup: bootstrap,
+      argv: process.argv.slice(2),
+      stdio: [way, way],
+      env: env === SHARE_ENV ? undefined : env,
+      execArgv,
+      resourceLimits,
+    });
+    this.pid = this.#child.pid;
+    this.stdout = this.#child.process.stdout;
+    this.stderr = this.#child.process.stderr;
+    this.ended = this.#child.exited.then(describe, (error: unknown) => {
+      return { exitCode: 1, reason: 'it could not be started', error };
+    });
+  }
+
+  pollEnd(): Ending | undefined {
+    const { end } = this.#child;
+    return end === undefined ? undefined : describe(end);
+  }
+
+  terminate(): void {
+    this.#child.kill('SIGTERM');
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  interrupt(): void {
+    this.#child.kill('SIGINT');
+  }
+
+  dispose(): void {}
+}
+
+function describe(exitCode: number): Ending {
+  const reason = exitCode < 0 ? `killed by ${signalName(-exitCode)}` : `exit code ${exitCode}`;
+  return { exitCode, reason };
+}
