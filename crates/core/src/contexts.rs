@@ -241,8 +241,12 @@ impl Contexts {
 
     /// Where the context of this number writes what it has under way in a ring.
     pub fn intent(&self, id: u32) -> Option<Intent<'_, AtomicU64>> {
-        let words = self.blocks.region().longs(self.table + slot_of(id) * ENTRY + field::INTENT, INTENT_WORDS)?;
-        Intent::new(words)
+        Intent::new(self.blocks.region().longs(self.intent_at(id), INTENT_WORDS)?)
+    }
+
+    /// At which byte that is.
+    pub(crate) fn intent_at(&self, id: u32) -> usize {
+        self.table + slot_of(id) * ENTRY + field::INTENT
     }
 
     /// Has every context look at what it waits for, those too whose event loop was called: who was to call it may have

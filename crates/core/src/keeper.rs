@@ -298,6 +298,80 @@ mod tests {
         }
     }
 
+    /// Where a ring's producers, its consumers, and who settles, have their locks; see `docs/layout.md`.
+    const PRODUCERS: usize = 432;
+    const CONSUMERS: usize = 496;
+    const SETTLING: usize = 560;
+
+    #[test]
+    fn the_first_message_of_one_that_died_before_it_was_counted_is_lost() {
+        let world = World::new();
+        let (me, dead) = (world.context(), world.context());
+        let queue = world.create(me, kind::QUEUE, [0; 3], &[]);
+        assert!(world.objects.open(dead, queue));
+        let cell = world.objects.cell(dead, queue).unwrap();
+        let region = world.blocks.region();
+        let at = world.blocks.alloc(me, 64).map(Blocks::payload).unwrap();
+        let message = crate::ring::Message::Bytes { at, bytes: 8 };
+        world.at(queue, me, |ring, me| ring.put(me, message, false).unwrap());
+        world.keeper.at_ring(queue, cell, dead, |ring, dead| ring.get(dead, at, false).unwrap()).unwrap();
+        // As if it had been killed behind the commit: TAKE of one message from position 0 on, 64 bytes, and one in its cell.
+        let lock = region.long(Blocks::payload(queue) + CONSUMERS).unwrap();
+        lock.store(dead.into(), Ordering::SeqCst);
+        region.word(cell).unwrap().store(0, Ordering::SeqCst);
+        let words = region.longs(world.contexts.intent_at(dead), crate::ring::INTENT_WORDS).unwrap();
+        for (word, value) in words.iter().zip([u64::from(queue) << 32 | 1 << 8 | 4, 0, 64, 1]) {
+            word.store(value, Ordering::SeqCst);
+        }
+        world.keeper.bury(&world.objects, dead, true);
+        assert_eq!(lock.load(Ordering::SeqCst), 0);
+        world.at(queue, me, |ring, _| assert_eq!((ring.lost(), ring.unfinished()), (1, 0)));
+    }
+
+    #[test]
+    fn who_serves_others_waits_for_no_lock() {
+        let world = World::new();
+        let (me, [a, b]) = (world.context(), [0, 1].map(|_| world.context()));
+        let before = world.blocks.in_use();
+        let queue = world.create(me, kind::QUEUE, [0; 3], &[]);
+        let cells = [a, b].map(|id| {
+            assert!(world.objects.open(id, queue));
+            world.objects.cell(id, queue).unwrap()
+        });
+        let lock = |ring, at| world.blocks.region().long(Blocks::payload(ring) + at).unwrap();
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                serve_others();
+                // One of two that die together holds the lock that the other's message is accounted for with.
+                let message = crate::ring::Message::Bytes { at: Blocks::payload(queue), bytes: 8 };
+                world.at(queue, me, |ring, me| ring.put(me, message, false).unwrap());
+                let target = world.blocks.alloc(me, 64).unwrap();
+                let take = |ring: &Ring<'_, Blocks>, a: &Caller<'_, Blocks, Others<'_>>| {
+                    ring.get(a, Blocks::payload(target), false).unwrap()
+                };
+                world.keeper.at_ring(queue, cells[0], a, take).unwrap();
+                lock(queue, SETTLING).store(b.into(), Ordering::SeqCst);
+                let mut first = world.keeper.take_over(&world.objects, a, true);
+                assert!(!world.keeper.settle(&world.objects, &mut first), "it may still live");
+                let mut second = world.keeper.take_over(&world.objects, b, true);
+                assert!([&mut first, &mut second].into_iter().all(|one| world.keeper.settle(&world.objects, one)));
+                world.at(queue, me, |ring, _| assert_eq!((ring.lost(), ring.unfinished()), (1, 0)));
+                // An end of a pipe goes while somebody is putting.
+                let [one, two] = world.pipe(me);
+                let output = world.blocks.region().word(Blocks::payload(two) + 8).unwrap().load(Ordering::Relaxed);
+                lock(output, PRODUCERS).store(me.into(), Ordering::SeqCst);
+                assert!(world.objects.release(me, one) && !world.objects.go_on());
+                assert_eq!(world.at(output, me, |ring, _| ring.flags()), 0);
+                lock(output, PRODUCERS).store(0, Ordering::SeqCst);
+                assert!(world.objects.go_on());
+                assert_eq!(world.at(output, me, |ring, _| ring.flags()), flag::READER_GONE);
+                assert!(world.objects.release(me, two) && world.objects.release(me, queue));
+                world.blocks.free(me, target).unwrap();
+            });
+        });
+        assert_eq!((world.objects.count(), world.blocks.in_use()), (0, before));
+    }
+
     #[test]
     fn a_message_that_names_ends_of_pipes_goes_with_the_pipe() {
         let world = World::new();

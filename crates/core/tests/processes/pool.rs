@@ -7,7 +7,7 @@ use crate::ledger::{Ended, Ledger};
 use crate::party::Party;
 use crate::stage::Stage;
 use manycore_core::blocks::Blocks;
-use manycore_core::pool::{Advance, Next, Pool, PoolOptions, lane};
+use manycore_core::pool::{Advance, Next, Pool, PoolOptions, Worker, lane};
 use manycore_core::processes::{FarWorker, SitError};
 use manycore_core::record::Kind;
 use manycore_core::slot::{self, Slot, kind, state};
@@ -263,6 +263,19 @@ fn a_death_costs_the_item_that_ran() {
         assert_eq!((ended.done, ended.lost, ended.dropped), (39, vec![5], 0));
     }
     office.stop();
+}
+
+#[test]
+fn the_blocks_of_a_dead_worker_are_left_to_who_buries_its_process() {
+    let stage = Stage::new();
+    let options = PoolOptions { seats: 1, lanes: 1, max_tasks: 0, spin: Duration::ZERO, max_searching: 0 };
+    let pool = stage.registry.create_pool(stage.context.clone(), options);
+    let control = Blocks::payload(stage.blocks().alloc(stage.id(), lane::CONTROL + lane::SIZE).unwrap());
+    let other = Party::new(stage.registry);
+    let block = stage.blocks().alloc(other.id(), 100).unwrap();
+    drop(Worker::sit_apart(pool.clone(), 0, other.context.clone(), control).unwrap());
+    stage.blocks().free(other.id(), block).unwrap();
+    stage.registry.remove_pool(pool.id());
 }
 
 #[test]

@@ -3,10 +3,13 @@
 use crate::Role;
 use crate::party::Party;
 use crate::stage::Stage;
+use manycore_core::blocks::Blocks;
+use manycore_core::objects::{HEADER_BYTES, kind};
 use manycore_core::ring::flag;
 use manycore_core::sync::shared::Ordering;
 
-pub const ROLES: &[Role] = &[("produce", produce), ("consume", consume), ("echo", echo)];
+pub const ROLES: &[Role] =
+    &[("produce", produce), ("consume", consume), ("echo", echo), ("talk", talk), ("hang_up", hang_up)];
 
 /// How the `n`th message of a producer travels.
 fn shape(n: u64) -> Option<usize> {
@@ -115,4 +118,60 @@ fn ping_pong_in_both_directions() {
     assert_eq!(got, (0..100).map(|n| n * 10 + 1).collect::<Vec<u64>>());
     stage.shut(to, flag::CLOSED);
     child.join();
+}
+
+/// Of the board: the round, and the ends of its pipe; who has got its end; who is done.
+const ROUND: usize = 0;
+const ENDS: [usize; 2] = [1, 2];
+const THERE: usize = 3;
+const DONE: usize = 4;
+
+/// Plays all rounds with one end of each pipe; `play` gets the ring that goes out of it.
+fn rounds(me: &Party, numbers: &[u32], mine: usize, play: impl Fn(u32)) {
+    let [board, rounds] = numbers[..2] else { panic!("board, rounds") };
+    me.open(board);
+    for round in 1..=u64::from(rounds) {
+        me.until(board, ROUND, round);
+        let end = me.at(board, ENDS[mine]).load(Ordering::SeqCst) as u32;
+        me.open(end);
+        me.at(board, THERE).fetch_add(1, Ordering::SeqCst);
+        me.until(board, THERE, 3 * round);
+        play(me.word(Blocks::payload(end) + 8).load(Ordering::SeqCst));
+        me.release(end);
+        me.at(board, DONE).fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Puts large messages until nobody is at the other end: with the ring's lock held, it asks the first process each time.
+fn talk(me: &Party, numbers: &[u32]) {
+    rounds(me, numbers, 0, |output| while me.put(output, 1, Some(1_200_000)) {});
+}
+
+/// Goes, soon.
+fn hang_up(me: &Party, numbers: &[u32]) {
+    rounds(me, numbers, 1, |_| std::thread::sleep(std::time::Duration::from_micros(300)));
+}
+
+#[test]
+fn an_end_goes_while_the_other_puts() {
+    let stage = Stage::new();
+    let board = stage.board();
+    const ROUNDS: u32 = 60;
+    let children = ["talk", "hang_up"].map(|role| stage.start(role, &[board, ROUNDS]));
+    for round in 1..=u64::from(ROUNDS) {
+        let rings = [0; 2].map(|_| stage.queue(4, 0));
+        let [to, from] = rings;
+        let ends = [[from, to, 0], [to, from, 0]];
+        let ends = ends.map(|all| stage.create(kind::CONNECTION, all, HEADER_BYTES, &rings));
+        rings.into_iter().for_each(|ring| stage.release(ring));
+        for (at, end) in ENDS.into_iter().zip(ends) {
+            stage.at(board, at).store(end.into(), Ordering::SeqCst);
+        }
+        stage.at(board, ROUND).store(round, Ordering::SeqCst);
+        stage.until(board, THERE, 3 * round - 1);
+        ends.into_iter().for_each(|end| stage.release(end));
+        stage.at(board, THERE).fetch_add(1, Ordering::SeqCst);
+        stage.until(board, DONE, 2 * round);
+    }
+    children.into_iter().for_each(|child| child.join());
 }
