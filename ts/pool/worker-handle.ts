@@ -58,7 +58,7 @@ export class WorkerHandle {
     this.control = payloadOf(block);
     this.body = start((error) => {
       // What it told by itself comes first.
-      inbox.drain(Number.POSITIVE_INFINITY);
+      inbox.drain();
       this.threw(error);
     });
     this.printed = piped ? new Printed(this.body) : undefined;
