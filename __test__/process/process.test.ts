@@ -12,8 +12,10 @@ import {
 } from 'manycore';
 import { describe, expect, test } from 'vitest';
 // @ts-expect-error: a fixture in plain JavaScript has no types
+import { Common } from '../fixtures/processes.cjs';
+// @ts-expect-error: a fixture in plain JavaScript has no types
 import Standard, { makeHidden, Traveller, UpperCaser } from '../fixtures/processes.mjs';
-import { failure, ref, thrown, until } from '../helpers.js';
+import { failure, ref, runScript, thrown, until } from '../helpers.js';
 import { make, owned, start } from './helpers.js';
 
 describe('a process', () => {
@@ -271,6 +273,11 @@ describe('subclasses', () => {
 
   test('a default export is found', async () => {
     expect(await owned(new Standard()).start().result).toBe('default');
+  });
+
+  test('a class in the main script, and one in a CommonJS module', async () => {
+    expect(await runScript('process.mjs', ['class'])).toMatchObject({ stdout: 'a from InMain-1\n', stderr: '' });
+    expect(await owned(new Common()).start().result).toBe('CommonJS');
   });
 
   test('a class that is not exported is a clear error', async () => {

@@ -24,6 +24,7 @@ describe('what is printed of an end', () => {
       /^Process bad:\nfile:.*process\.mjs:\d+\n.*throw new RangeError.*MARKER\n +\^\n\nRangeError:/,
     );
     expect(stderr.match(/RangeError: nobody reads this/g)).toHaveLength(1);
+    expect(stderr).not.toContain('shared.cjs');
     expect(stderr).toMatch(/ at .*process\.mjs:\d+:\d+/);
   });
 
@@ -58,11 +59,19 @@ describe('what is printed of an end', () => {
 describe('Ctrl+C', () => {
   test.each([
     ['interrupted', 'ready\nInterruptedError\n-2\n'],
+    ['interrupted-result', 'ready\nInterruptedError\n'],
     ['interrupted-sync', 'ready\nInterruptedError\n'],
   ])('%s: the join ends, the processes end, and the status is 130', async (program, stdout) => {
     const script = startScript('process.mjs', [program]);
     await script.printed('ready');
     script.signal('SIGINT');
     expect(await script.finished).toEqual({ code: 130, signal: null, stdout, stderr: '' });
+  });
+
+  test('a daemon that nobody waits for: the program ends by the signal', async () => {
+    const script = startScript('process.mjs', ['interrupted-daemon']);
+    await script.printed('ready');
+    script.signal('SIGINT');
+    expect(await script.finished).toMatchObject({ code: null, signal: 'SIGINT', stderr: '' });
   });
 });

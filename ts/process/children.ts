@@ -16,7 +16,7 @@ class Children implements Interruptible {
 
   add(child: Running): void {
     this.#pumpOnce();
-    if (this.pending === 0) watchInterrupts(this);
+    this.#watch();
     this.#all.add(child);
     if (!child.daemon) this.#alive.began();
   }
@@ -27,19 +27,22 @@ class Children implements Interruptible {
     this.#unwatch();
   }
 
-  /** Ctrl+C ends what waits for children, and children as the system would end processes of their own. */
+  /** What Ctrl+C ends: calls that wait for children, and children that the program would wait for at its end. */
   get pending(): number {
-    return this.#all.size + this.#joins.size;
+    let awaited = this.#joins.size;
+    for (const child of this.#all) if (!child.daemon || child.awaited) awaited++;
+    return awaited;
   }
 
+  /** Children are ended as a terminal ends processes of their own. */
   refuseAll(error: () => Error): void {
     for (const refuse of [...this.#joins]) refuse(error());
-    for (const child of [...this.#all]) child.interrupt(INTERRUPTED);
+    for (const child of [...this.#all]) child.interrupt({ ...INTERRUPTED, error: error() });
   }
 
   /** A call waits for a child: it keeps Node alive until it has ended, and Ctrl+C calls `refuse`. */
   async joining<T>(wait: (refused: Promise<never>) => Promise<T>): Promise<T> {
-    if (this.pending === 0) watchInterrupts(this);
+    this.#watch();
     let refuse!: (reason: Error) => void;
     const refused = new Promise<never>((_, reject) => {
       refuse = reject;
@@ -56,8 +59,12 @@ class Children implements Interruptible {
     }
   }
 
+  #watch(): void {
+    if (this.#all.size + this.#joins.size === 0) watchInterrupts(this);
+  }
+
   #unwatch(): void {
-    if (this.pending === 0) unwatchInterrupts(this);
+    if (this.#all.size + this.#joins.size === 0) unwatchInterrupts(this);
   }
 
   #pumpOnce(): void {

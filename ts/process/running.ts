@@ -123,6 +123,12 @@ export class Running implements Receiver {
     }
   }
 
+  /** Whether somebody waits for its result or its end. */
+  get awaited(): boolean {
+    const { exited, result } = this.#outcomes;
+    return exited.outcome.read || (result.open && result.outcome.read);
+  }
+
   /** Its exit code, once it has ended: looks now, whatever the event loop knows. */
   poll(): number | undefined {
     if (this.#exitCode !== undefined) return this.#exitCode;
@@ -151,8 +157,13 @@ export class Running implements Receiver {
 
   interrupt(farewell: Farewell): void {
     if (this.poll() !== undefined) return;
-    if (!this.#handlesInterrupt) this.#farewell ??= farewell;
-    else this.#channel.send(['interrupt']);
+    if (this.#handlesInterrupt) {
+      this.#channel.send(['interrupt']);
+    } else {
+      this.#farewell ??= farewell;
+      // A call that Ctrl+C ends does not wait for the child's end.
+      if (farewell.error !== undefined) this.#outcomes.result.reject(farewell.error);
+    }
     this.launched.interrupt(this.#handlesInterrupt);
   }
 

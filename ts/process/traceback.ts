@@ -15,13 +15,22 @@ const FRAME = /^\s+at .*?\(?((?:file:\/\/)?\/[^\n]*?):(\d+):(\d+)\)?$/m;
 export function traceback(name: string, error: unknown): string {
   // Where this package noticed that something ended helps nobody.
   if (error instanceof WorkerLostError || error instanceof TimeoutError) return `${error.name}: ${error.message}\n`;
-  const text = error instanceof Error ? inspect(error) : `Uncaught ${inspect(error)}`;
+  const text = error instanceof Error ? withoutOwnFrames(inspect(error)) : `Uncaught ${inspect(error)}`;
   return `Process ${name}:\n${sourceLine(error)}${text}\n`;
 }
 
 /** Prints it, as one whole. */
 export function printFailure(name: string, error: unknown): void {
   native.writeLines(2, Buffer.from(traceback(name, error)));
+}
+
+/** Without this package's own frames, which say nothing about the program. */
+function withoutOwnFrames(text: string): string {
+  const root = fileURLToPath(packageRoot());
+  return text
+    .split('\n')
+    .filter((line) => !(/^\s+at /.test(line) && line.includes(root)))
+    .join('\n');
 }
 
 /** The line that the innermost frame names, and a mark below the place in it; empty if it cannot be read. */
