@@ -120,6 +120,20 @@ describe('what Ctrl+C does to a program', () => {
     expect(code).toBe(130);
   });
 
+  for (const what of ['signal-exit-4', 'signal-exit-3']) {
+    test(`listeners that leave it to others (${what}) are no handler of its own`, async () => {
+      for (const [pending, status] of [
+        ['idle', { signal: 'SIGINT' }],
+        ['pending', { code: 130, signal: null }],
+      ] as const) {
+        const program = await startInTerminal('ctrl-c-program.mjs', [what, pending]);
+        await program.printed('ready');
+        program.press();
+        expect(await program.finished).toMatchObject(status);
+      }
+    });
+  }
+
   test('a handler of its own is respected where the main thread computes', async () => {
     const program = await start('handler-computes', 'ready');
     for (let i = 1; i <= 3; i++) {

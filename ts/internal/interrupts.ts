@@ -92,10 +92,32 @@ function onInterrupt(): void {
   }
 }
 
-/** Whether nobody but manycore listens. With a handler of the program's own, what happens is its decision. */
-function isForManycore(): boolean {
+/**
+ * Whether nobody but manycore listens; `coming` others are about to. With a handler of the program's own, what happens is
+ * its decision.
+ */
+function isForManycore(coming = 0): boolean {
   const listeners = process.listeners('SIGINT');
-  return listeners.length > 0 && listeners.every((listener) => shared.listeners.has(listener as () => void));
+  const others = listeners.filter((listener) => !shared.listeners.has(listener as () => void)).length + coming;
+  return listeners.length + coming > others && others <= modest();
+}
+
+/** What `signal-exit` leaves at the process, and where. Both of its majors may be there. */
+type SignalExit = { readonly count?: unknown } | undefined;
+const signalExit = Symbol.for('signal-exit emitter');
+
+/**
+ * How many listeners do nothing as long as there are others: those of `signal-exit`, which countless command line tools
+ * use. If manycore left it to them, nobody would do anything.
+ */
+function modest(): number {
+  const emitters: SignalExit[] = [
+    (globalThis as { [signalExit]?: SignalExit })[signalExit],
+    (process as { __signal_exit_emitter__?: SignalExit }).__signal_exit_emitter__,
+  ];
+  let count = 0;
+  for (const emitter of emitters) if (typeof emitter?.count === 'number') count += emitter.count;
+  return count;
 }
 
 function interrupt(): void {
@@ -120,12 +142,12 @@ function stopListening(): void {
  * Has the second Ctrl+C end the process even where no JavaScript runs that would see the first one: this thread may compute
  * or block, and without manycore the first one would have ended it. After the first, the next one does.
  */
-function guard(): void {
-  native?.endAtInterrupt(!isForManycore() ? 0 : shared.interrupted ? 1 : 2);
+function guard(coming = 0): void {
+  native?.endAtInterrupt(!isForManycore(coming) ? 0 : shared.interrupted ? 1 : 2);
 }
 
 function onNewListener(event: string | symbol, listener: unknown): void {
-  if (event === 'SIGINT' && !shared.listeners.has(listener as () => void)) native?.endAtInterrupt(0);
+  if (event === 'SIGINT' && !shared.listeners.has(listener as () => void)) guard(1);
 }
 
 function onRemovedListener(event: string | symbol): void {
