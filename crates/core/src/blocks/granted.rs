@@ -5,7 +5,7 @@
 //! when it was killed, every block has an owner that has died. Large blocks, and blocks that carry shared objects, are
 //! the business of who reserved the region.
 
-use super::{BlockError, Blocks, CLASSES, Found, HEADER, Headers, class_bytes};
+use super::{BlockError, Blocks, CLASSES, Found, Headers, class_bytes};
 use crate::region::Region;
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -76,7 +76,8 @@ impl Blocks {
         let Some(class) = class else {
             return granted.source.alloc(&self.region, owner, bytes);
         };
-        let mut blocks = granted.source.grant(&self.region, class_bytes(class) - HEADER, batch(class))?;
+        // For so many bytes, so that the blocks are of this class there too: some classes are of one size.
+        let mut blocks = granted.source.grant(&self.region, bytes, batch(class))?;
         let block = blocks.pop().ok_or(BlockError::TooLarge { bytes })?;
         blocks.into_iter().for_each(|block| self.shelve(granted, block));
         self.hand_over(block, self.idle, owner)?;

@@ -3,13 +3,21 @@
 use crate::Role;
 use crate::family::forever;
 use crate::party::Party;
-use crate::stage::Stage;
+use crate::stage::{Stage, TABLE};
 use manycore_core::objects::kind;
 use manycore_core::sync::shared::Ordering;
 
-pub const ROLES: &[Role] =
-    &[("blocks", use_blocks), ("objects", use_objects), ("keep", keep), ("take", take), ("nothing", |_, _| {})];
+pub const ROLES: &[Role] = &[
+    ("blocks", use_blocks),
+    ("objects", use_objects),
+    ("keep", keep),
+    ("take", take),
+    ("reuse", reuse),
+    ("nothing", |_, _| {}),
+];
 
+/// Where the bell is in an entry of the processes' table.
+const BELL: usize = 16;
 /// Sizes from the smallest to some that are large blocks.
 const SIZES: [usize; 8] = [1, 40, 200, 3000, 40_000, 400_000, 1_500_000, 5_000_000];
 
@@ -165,4 +173,26 @@ fn a_block_that_is_handed_over_is_the_others() {
     }
     stage.at(board, 1).store(1, Ordering::SeqCst);
     child.join();
+}
+
+/// Allocates and frees a block of each size again and again: after the first time, it asks nobody.
+fn reuse(me: &Party, _: &[u32]) {
+    let rings = || me.word(me.word(TABLE).load(Ordering::SeqCst) as usize + BELL).load(Ordering::SeqCst);
+    let mut bytes = 1;
+    while bytes < 1_000_000 {
+        let turn = || {
+            let blocks = [0; 3].map(|_| me.blocks().alloc(me.id(), bytes).unwrap());
+            blocks.into_iter().for_each(|block| me.blocks().free(me.id(), block).unwrap());
+        };
+        turn();
+        let before = rings();
+        (0..100).for_each(|_| turn());
+        assert_eq!(rings(), before, "{bytes} bytes");
+        bytes += bytes / 9 + 1;
+    }
+}
+
+#[test]
+fn a_child_uses_the_blocks_again_that_it_was_granted() {
+    Stage::new().start("reuse", &[]).join();
 }

@@ -22,7 +22,7 @@ struct Census {
 /// Most processes of a region, and the bytes of an entry of their table, and where the first page says where that begins.
 const PROCESSES: usize = 256;
 const ENTRY: usize = 512;
-const TABLE: usize = 36;
+pub const TABLE: usize = 36;
 
 impl Census {
     fn take(registry: &Registry) -> Self {
