@@ -8,14 +8,13 @@ import { writeError } from './errors.js';
 import { failureOf } from './failure.js';
 import type { Hooks, Thrown } from './hooks.js';
 import { innerKind, Kind, kindOf } from './kinds.js';
+import { Met } from './met.js';
 import { Output } from './output.js';
 import { Unsendable } from './path.js';
 import { type Shape, ShapeTree, writeShape } from './shapes.js';
 import * as tags from './tags.js';
 import { writeBigInt, writeBoxed, writeDate, writeMap, writeRegExp, writeSet } from './values.js';
 
-/** Up to here a list is searched for objects met before; a Map is faster only for more of them. */
-const LIST_LENGTH = 32;
 /** Flags, a tag, and a double. */
 const NUMBER_BYTES = 10;
 const EMPTY = {};
@@ -50,10 +49,7 @@ export class Encoder extends Output {
   #flags = 0;
   /** Inherited enumerable properties exist everywhere: somebody extended Object.prototype. */
   #polluted = false;
-  readonly #list: unknown[] = new Array(LIST_LENGTH).fill(undefined);
-  #listUsed = 0;
-  #objects = 0;
-  #map: Map<unknown, number> | null = null;
+  readonly #objects = new Met();
   #attachments: Map<object, number> | null = null;
 
   constructor(hooks: Hooks) {
@@ -174,10 +170,7 @@ export class Encoder extends Output {
   }
 
   #close(): void {
-    this.#forget();
-    const list = this.#list;
-    for (let i = 0; i < this.#listUsed; i++) list[i] = undefined;
-    this.#listUsed = 0;
+    this.#objects.clear();
     this.#shapeCount = 0;
     this.#attachments = null;
     if (this.#shapes.length > 64) this.#shapes = [];
@@ -189,9 +182,7 @@ export class Encoder extends Output {
 
   /** What comes next is a root of its own. */
   #forget(): void {
-    if (this.#objects > this.#listUsed) this.#listUsed = Math.min(this.#objects, LIST_LENGTH);
-    this.#objects = 0;
-    this.#map = null;
+    this.#objects.forget();
     if (this.buffers.used) this.buffers.forget();
   }
 
@@ -334,21 +325,8 @@ export class Encoder extends Output {
 
   /** @returns true if the object was met before in this root: then a reference to it is written */
   #met(object: object): boolean {
-    const count = this.#objects;
-    if (count < LIST_LENGTH) {
-      const list = this.#list;
-      for (let i = 0; i < count; i++) {
-        if (list[i] === object) return this.#reference(i);
-      }
-      list[count] = object;
-    } else {
-      const map = this.#map ?? this.#makeMap();
-      const number = map.get(object);
-      if (number !== undefined) return this.#reference(number);
-      map.set(object, count);
-    }
-    this.#objects = count + 1;
-    return false;
+    const number = this.#objects.number(object);
+    return number >= 0 && this.#reference(number);
   }
 
   #reference(number: number): true {
@@ -356,13 +334,6 @@ export class Encoder extends Output {
     this.byte(tags.REF);
     this.uint32(number);
     return true;
-  }
-
-  #makeMap(): Map<unknown, number> {
-    const map = new Map<unknown, number>();
-    for (let i = 0; i < LIST_LENGTH; i++) map.set(this.#list[i], i);
-    this.#map = map;
-    return map;
   }
 
   /** A plain object. Its properties are walked with for-in, for which the engine has their places at hand. */
@@ -467,7 +438,7 @@ export class Encoder extends Output {
   mark(): Mark {
     return {
       used: this.pos - this.start,
-      objects: this.#objects,
+      objects: this.#objects.count,
       shapes: this.#shapeCount,
       buffers: this.buffers.count,
     };
@@ -475,13 +446,7 @@ export class Encoder extends Output {
 
   rollBack(mark: Mark): void {
     this.pos = this.start + mark.used;
-    if (mark.objects < LIST_LENGTH) {
-      this.#map = null;
-    } else if (this.#map !== null) {
-      for (const [object, number] of this.#map) if (number >= mark.objects) this.#map.delete(object);
-    }
-    if (this.#objects > this.#listUsed) this.#listUsed = Math.min(this.#objects, LIST_LENGTH);
-    this.#objects = mark.objects;
+    this.#objects.rollBack(mark.objects);
     while (this.#shapeCount > mark.shapes) this.#shapes[--this.#shapeCount].message = 0;
     this.buffers.rollBack(mark.buffers);
   }
