@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { until } from '../helpers.js';
 import { startInTerminal, type TerminalProgram } from '../terminal.js';
 
 const INTERRUPTED = 'InterruptedError ERR_MANYCORE_INTERRUPTED';
@@ -10,9 +11,18 @@ const shown = (screen: string): string[] =>
     .split('\n')
     .filter((line) => !line.startsWith('busy '));
 
+/** Whether a process is there. */
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
 /** Runs the script until it waits, and presses Ctrl+C. */
-async function interrupted(what: string, ms = 20, ready = 'busy'): Promise<TerminalProgram> {
-  const program = await startInTerminal('ctrl-c.mjs', [what, String(ms)]);
+async function interrupted(what: string, ms = 20, ready = 'busy', context = 'thread'): Promise<TerminalProgram> {
+  const program = await startInTerminal('ctrl-c.mjs', [what, String(ms), context]);
   await program.printed('busy');
   await program.printed(ready);
   program.press();
@@ -59,6 +69,51 @@ describe('Ctrl+C in a terminal, while a condition is awaited', () => {
       await ends(await interrupted(what));
     });
   }
+});
+
+describe('Ctrl+C in a terminal, with child processes that compute for ever', () => {
+  const calls = ['apply', 'applyAsync', 'applySync', 'map', 'mapAsync', 'mapSync', 'starmap', 'starmapAsync'];
+  const iterators = ['starmapSync', 'imap', 'imapUnordered', 'mapEndless'];
+  const waits = [
+    'join',
+    'ready',
+    'event',
+    'eventSync',
+    'condition',
+    'conditionSync',
+    'barrier',
+    'get',
+    'getSync',
+    'recv',
+  ];
+  for (const what of [...calls, ...iterators, ...waits]) {
+    test(`ends \`${what}\`, and the program by itself`, async () => {
+      await ends(await interrupted(what, 20, 'busy', 'spawn'));
+    });
+  }
+
+  for (const what of ['lock', 'lockSync']) {
+    test(`ends \`${what}\``, async () => {
+      await ends(await interrupted(what, 20, 'taken', 'spawn'));
+    });
+  }
+
+  test('a `finally` of three seconds runs to its end', async () => {
+    await ends(await interrupted('map', 3000, 'busy', 'spawn'));
+  });
+
+  test('a second Ctrl+C kills at once, the children too', async () => {
+    const program = await startInTerminal('ctrl-c-program.mjs', ['children']);
+    await program.printed('ready');
+    program.press();
+    await program.printed('closing');
+    program.press();
+    const { signal, stdout } = await program.finished;
+    expect(signal).toBe('SIGINT');
+    const pids = JSON.parse(/^pids (.*)$/m.exec(stdout)?.[1] ?? '[]') as number[];
+    expect(pids.length).toBe(2);
+    await until(() => !pids.some(isAlive));
+  });
 });
 
 describe('what Ctrl+C leaves to the program', () => {

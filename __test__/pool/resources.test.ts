@@ -1,11 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BrokenPoolError, type PoolOptions, SharedArray, type WorkerInfo } from 'manycore';
+import { Barrier, BrokenPoolError, type PoolOptions, SharedArray, type WorkerInfo } from 'manycore';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { failure, Gate, makePool, numbers, pass, ref, square, thrown, until } from '../helpers.js';
+import { failure, makePool, numbers, ref, square, thrown, until } from '../helpers.js';
 
 const MB = 1024 * 1024;
+const contexts = ['thread', 'spawn'] as const;
 
 /** The CPUs that a thread may run on, as the system says. */
 const cpusOf = (thread: 'self' | 'thread-self'): number[] => {
@@ -17,12 +18,12 @@ const cpusOf = (thread: 'self' | 'thread-self'): number[] => {
   });
 };
 
-describe.runIf(process.platform === 'linux')('cpus', () => {
+describe.runIf(process.platform === 'linux').each(contexts)('cpus (%s)', (context) => {
   const allowed = cpusOf('self');
 
   test('each worker runs on its own, in turn, and this thread where it did', async () => {
     const cpus = [allowed[0], allowed[allowed.length - 1], allowed[0]] as const;
-    const pool = makePool({ processes: 4, cpus });
+    const pool = makePool({ processes: 4, context, cpus });
     await pool.ready();
     const seen = new Map<number, number[]>();
     while (seen.size < 4) {
@@ -40,31 +41,31 @@ describe.runIf(process.platform === 'linux')('cpus', () => {
 
   test('a replacement runs where the worker did whose place it takes', async () => {
     const cpus = [allowed[0], allowed[allowed.length - 1]] as const;
-    const pool = makePool({ processes: 2, cpus, maxTasksPerChild: 3 });
+    const pool = makePool({ processes: 2, context, cpus, maxTasksPerChild: 3 });
     const found = await pool.map(ref('resources.mjs', 'where'), numbers(60), 1);
     expect(found.length).toBe(60);
     for (const [, list] of found) expect(list.length).toBe(1);
     await until(() => pool.workers.length === 2);
-    const gate = new Gate();
-    const both = [0, 1].map(() => pool.apply(ref('resources.mjs', 'whereAfter'), [gate.shared]));
-    await gate.reached(2);
-    gate.open();
+    const barrier = new Barrier(2);
+    const both = [0, 1].map(() => pool.apply(ref('resources.mjs', 'whereBoth'), [barrier]));
     const places = (await Promise.all(both)).map(([, list]) => list[0]);
     expect(places.sort()).toEqual([...cpus].sort());
   });
 
   test('a CPU that is not there is named', () => {
     const missing = 1023;
-    const error = thrown(() => makePool({ processes: 1, cpus: [allowed[0] ?? 0, missing] }));
+    const error = thrown(() => makePool({ processes: 1, context, cpus: [allowed[0] ?? 0, missing] }));
     expect(error).toBeInstanceOf(RangeError);
     expect(error.message).toContain('`cpus[1]` to be a CPU that this process may use (');
     expect(error.message).toContain('`1023`');
-    expect(thrown(() => makePool({ cpus: [-1] })).message).toContain('`cpus[0]` to be an integer from 0 up');
+    expect(thrown(() => makePool({ context, cpus: [-1] })).message).toContain('`cpus[0]` to be an integer from 0 up');
   });
 });
 
-describe('maxMemoryPerWorker', () => {
-  const options: PoolOptions = { processes: 1, maxMemoryPerWorker: 48 * MB };
+describe.each(contexts)('maxMemoryPerWorker (%s)', (context) => {
+  // A process needs some for itself.
+  const room = context === 'spawn' ? 64 : 0;
+  const options: PoolOptions = { processes: 1, context, maxMemoryPerWorker: (48 + room) * MB };
 
   test('a worker that keeps more is replaced after its task, which is no restart', async () => {
     const pool = makePool(options);
@@ -72,7 +73,7 @@ describe('maxMemoryPerWorker', () => {
     pool.on('workerExit', (_, exitCode) => exits.push(exitCode));
     const first = await pool.apply(ref('resources.mjs', 'keep'), [8]);
     expect(await pool.apply(ref('resources.mjs', 'keep'), [8])).toEqual([first[0], 2]);
-    expect(await pool.apply(ref('resources.mjs', 'keep'), [40])).toEqual([first[0], 3]);
+    expect(await pool.apply(ref('resources.mjs', 'keep'), [120])).toEqual([first[0], 3]);
     const [thread, count] = await pool.apply(ref('resources.mjs', 'keep'), [1]);
     expect(count).toBe(1);
     expect(thread).not.toBe(first[0]);
@@ -90,7 +91,7 @@ describe('maxMemoryPerWorker', () => {
     expect(thread).not.toBe(first);
   });
 
-  test('garbage does not count, nor does shared memory', async () => {
+  test.runIf(context === 'thread')('garbage does not count, nor does shared memory', async () => {
     const pool = makePool(options);
     const array = new SharedArray('d', (64 * MB) / 8);
     const threads = await pool.map(ref('resources.mjs', 'litter'), Array(12).fill(array), 1);
@@ -104,7 +105,7 @@ describe('maxMemoryPerWorker', () => {
   });
 });
 
-describe('stdio', () => {
+describe.each(contexts)('stdio (%s)', (context) => {
   const print = ref('resources.mjs', 'print');
   const folder = (): string => {
     const path = mkdtempSync(join(tmpdir(), 'manycore-logs-'));
@@ -117,14 +118,17 @@ describe('stdio', () => {
     const infos: WorkerInfo[] = [];
     const file = (worker: WorkerInfo): string => {
       infos.push(worker);
-      return join(logs, `${worker.id}-${worker.threadId}.log`);
+      return join(logs, `${worker.id}-${worker.pid}-${worker.threadId}.log`);
     };
-    const pool = makePool({ processes: 2, stdio: { file }, initializer: print, initArgs: ['started\n', 'out'] });
-    const gate = new Gate();
-    const both = [0, 1].map(() => pool.apply(pass<number>, [gate.shared, 1]));
-    await gate.reached(2);
-    gate.open();
-    await Promise.all(both);
+    const pool = makePool({
+      processes: 2,
+      context,
+      stdio: { file },
+      initializer: print,
+      initArgs: ['started\n', 'out'],
+    });
+    const barrier = new Barrier(2);
+    await Promise.all([0, 1].map(() => pool.apply(ref('resources.mjs', 'whereBoth'), [barrier])));
     for (let i = 0; i < 6; i++) {
       await pool.apply(print, [`${i} out\n`, 'out']);
       await pool.apply(print, [`${i} err\n`, 'err']);
@@ -133,7 +137,9 @@ describe('stdio', () => {
       [1, false, null],
       [2, false, null],
     ]);
-    const texts = infos.map(({ id, threadId }) => readFileSync(join(logs, `${id}-${threadId}.log`), 'utf8'));
+    const texts = infos.map(({ id, pid, threadId }) =>
+      readFileSync(join(logs, `${id}-${pid}-${threadId}.log`), 'utf8'),
+    );
     for (const text of texts) expect(text.startsWith('started\n')).toBe(true);
     const lines = texts.flatMap((text) => text.split('\n').slice(1, -1));
     expect(lines.sort()).toEqual(numbers(6).flatMap((i) => [`${i} err`, `${i} out`]));
@@ -141,37 +147,37 @@ describe('stdio', () => {
 
   test('file: a replacement appends to the file of the same name', async () => {
     const path = join(folder(), 'worker.log');
-    const pool = makePool({ processes: 1, stdio: { file: () => path }, maxTasksPerChild: 1 });
+    const pool = makePool({ processes: 1, context, stdio: { file: () => path }, maxTasksPerChild: 1 });
     for (let i = 0; i < 3; i++) await pool.apply(print, [`line ${i}\n`, 'out']);
     expect(readFileSync(path, 'utf8')).toBe('line 0\nline 1\nline 2\n');
   });
 
   test('file: one that cannot be opened fails every call, and names it', async () => {
-    const pool = makePool({ processes: 1, stdio: { file: () => join(folder(), 'missing', 'x.log') } });
+    const pool = makePool({ processes: 1, context, stdio: { file: () => join(folder(), 'missing', 'x.log') } });
     const error = await failure(() => pool.apply(square, [1]));
     expect(error.message).toContain('ENOENT');
     expect(error.message).toContain('missing/x.log');
   });
 
   test('file: a function that gives no path, or throws, breaks the pool', async () => {
-    const wrong = makePool({ processes: 1, stdio: { file: () => 7 as unknown as string } });
+    const wrong = makePool({ processes: 1, context, stdio: { file: () => 7 as unknown as string } });
     const error = await failure(async () => wrong.apply(square, [1]));
     expect(error).toBeInstanceOf(BrokenPoolError);
     expect(error.message).toContain('`stdio.file` to be a function that returns a path, got `7` (number)');
     const throws = () => {
       throw new RangeError('no name');
     };
-    const pool = makePool({ processes: 1, stdio: { file: throws } });
+    const pool = makePool({ processes: 1, context, stdio: { file: throws } });
     expect((await failure(async () => pool.apply(square, [1]))).cause).toBeInstanceOf(RangeError);
   });
 
   test('pipe: what a worker prints is read from its streams, and before the result', async () => {
-    const pool = makePool({ processes: 2, stdio: 'pipe' });
+    const pool = makePool({ processes: 2, context, stdio: 'pipe' });
     const texts = new Map<string, string>();
     const ended: string[] = [];
     pool.on('workerStart', (worker) => {
       for (const name of ['stdout', 'stderr'] as const) {
-        const key = `${worker.threadId} ${name}`;
+        const key = `${worker.pid}-${worker.threadId} ${name}`;
         worker[name]?.setEncoding('utf8').on('data', (text: string) => texts.set(key, (texts.get(key) ?? '') + text));
         worker[name]?.on('end', () => ended.push(key));
       }
@@ -194,7 +200,7 @@ describe('stdio', () => {
   });
 
   test('pipe: in a blocking call, and what a worker that dies has printed', async () => {
-    const pool = makePool({ processes: 1, stdio: 'pipe' });
+    const pool = makePool({ processes: 1, context, stdio: 'pipe' });
     await pool.ready();
     const { stdout } = pool.workers[0] as WorkerInfo;
     pool.applySync(print, ['from a blocking call\n', 'out']);
@@ -204,7 +210,7 @@ describe('stdio', () => {
   });
 
   test('inherit: there are no streams', async () => {
-    const pool = makePool(1);
+    const pool = makePool({ processes: 1, context });
     await pool.ready();
     expect(pool.workers[0]).toMatchObject({ stdout: null, stderr: null });
   });

@@ -81,6 +81,7 @@ export interface Native {
   allowedCpus(): number[];
   pinThread(cpu: number): void;
   oneAtATime(run: () => void): void;
+  privateMemory(): number;
   counters(pool: number, worker: number): number[];
   bucketStarts(): number[];
   nowMs(): number;

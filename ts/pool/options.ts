@@ -134,8 +134,8 @@ export interface PoolOptions extends TaskLimits {
   name?: string;
   /**
    * A worker that has more memory in use after a task, in bytes, takes no other: its replacement starts, and it ends. That
-   * is no restart. What counts is what its JavaScript has in use, garbage not counted: its heap, and the array buffers that
-   * it made. To stop a task that takes too much is what `resourceLimits` are for.
+   * is no restart. What counts, in a thread, is what its JavaScript has in use, garbage not counted: its heap, and the array
+   * buffers that it made; in a child process all that it has of the system's memory and does not share. To stop a task that takes too much is what `resourceLimits` are for.
    * @default no limit
    * @example 512 * 1024 * 1024
    */

@@ -102,7 +102,7 @@ async function start(): Promise<void> {
     results: new Results(codec, attachments),
     tasks,
     output,
-    memoryLimit: setup.maxMemory === undefined ? undefined : new MemoryLimit(setup.maxMemory),
+    memoryLimit: setup.maxMemory === undefined ? undefined : new MemoryLimit(setup.maxMemory, child),
     leave: () => process.exit(0),
   });
   native.tell(Told.ready, timed ? Math.round((performance.now() - began) * 1000) : 0, 0, 0);

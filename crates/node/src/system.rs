@@ -39,3 +39,10 @@ pub fn one_at_a_time(run: Function<(), ()>) -> Result<()> {
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     run.call(())
 }
+
+/// The memory that this process has to itself, in bytes.
+#[napi(catch_unwind)]
+pub fn private_memory() -> Result<f64> {
+    let bytes = manycore_os::private_memory().map_err(|error| Error::from_reason(error.to_string()))?;
+    Ok(bytes as f64)
+}

@@ -9,7 +9,7 @@
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(miri)))]
-pub use linux::{Mapping, futex, memory_limit, write_all, write_lines};
+pub use linux::{Mapping, futex, memory_limit, private_memory, write_all, write_lines};
 
 /// Not interpreted: miri knows no CPUs.
 #[cfg(all(target_os = "linux", not(miri)))]

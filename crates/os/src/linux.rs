@@ -118,6 +118,18 @@ pub fn memory_limit() -> Option<u64> {
     })
 }
 
+/// The memory that this process has to itself, in bytes: what is resident and not shared with others, nor read from files.
+pub fn private_memory() -> std::io::Result<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    let mut pages = text.split(' ').skip(1).map_while(|pages| pages.parse::<u64>().ok());
+    let (Some(resident), Some(shared)) = (pages.next(), pages.next()) else {
+        return Err(std::io::ErrorKind::InvalidData.into());
+    };
+    // SAFETY: asks for a constant.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Ok(resident.saturating_sub(shared) * size as u64)
+}
+
 /// Waiting on 32-bit words. Not PRIVATE: the word may be shared between processes.
 pub mod futex {
     use rustix::thread::futex::{Flags, Timespec, wait as sys_wait, wake as sys_wake};
@@ -188,6 +200,21 @@ mod tests {
         assert_eq!(bytes[4097], 7);
         map.decommit(4096, 4096).unwrap();
         assert_eq!(bytes[4097], 0, "what was given back reads as zero");
+    }
+
+    #[test]
+    fn memory_of_its_own_is_counted_and_shared_memory_is_not() {
+        const BYTES: usize = 64 << 20;
+        let before = private_memory().unwrap();
+        let map = Mapping::reserve(BYTES).unwrap();
+        map.commit(0, BYTES).unwrap();
+        // SAFETY: all of it is committed and nobody else knows of it.
+        unsafe { std::ptr::write_bytes(map.base().as_ptr(), 1, BYTES) };
+        // Other tests of this process use some.
+        assert!(private_memory().unwrap() < before + BYTES as u64 / 2);
+        let own = std::hint::black_box(vec![1_u8; BYTES]);
+        assert!(private_memory().unwrap() > before + BYTES as u64 / 2);
+        drop(own);
     }
 
     #[test]
