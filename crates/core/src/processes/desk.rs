@@ -15,7 +15,7 @@
 
 use crate::bell::Bell;
 use crate::primitives::{Word32, Word64};
-use crate::sync::{Ordering, shared, spin_hint};
+use crate::sync::{Ordering, pause, shared};
 use std::time::Duration;
 
 /// 32-bit words of a desk.
@@ -33,8 +33,9 @@ const ASKED: u32 = 1;
 const ASLEEP: u32 = 2;
 const ANSWERED: u32 = 3;
 
-/// How often a client looks before it sleeps.
-const LOOKS: u32 = if cfg!(loom) { 1 } else { 4000 };
+/// How often a client looks before it sleeps: after the first 128 times it lets others run in between, for whom it waits may
+/// need its processor.
+const LOOKS: u32 = if cfg!(loom) { 1 } else { 160 };
 
 /// Values that are asked or answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +103,11 @@ impl<A: Word32> Desk<'_, A> {
         server.pending.fetch_or(server.bit);
         server.bell.ring_with(wake);
         let state = &self.0[STATE];
-        for _ in 0..LOOKS {
+        for turn in 0..LOOKS {
             if state.load() == ANSWERED {
                 break;
             }
-            spin_hint();
+            pause(turn);
         }
         while state.load() != ANSWERED {
             // SYNC POINT: asleep, unless it was answered. Pairs with the swap in `serve`.

@@ -13,6 +13,7 @@ use crate::contexts::{AttachError, Contexts};
 use crate::keeper;
 use crate::pool::Pool;
 use crate::primitives::Parties;
+use crate::sync::pause;
 use crate::sync::shared::Ordering;
 use manycore_os::process::{self, Exit, Process, Watch};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -304,9 +305,10 @@ impl Tree {
                 Side::First(first) => first.go_on(),
                 Side::Child { .. } => true,
             };
-            let begin = Instant::now();
+            let (begin, mut turn) = (Instant::now(), 0);
             while asked && me.bell().heard() == heard && begin.elapsed() < SPIN {
-                (0..32).for_each(|_| crate::sync::spin_hint());
+                pause(turn);
+                turn += 1;
             }
             if me.bell().heard() == heard {
                 me.bell().sleep(heard, if done { SLEEP } else { SOON });

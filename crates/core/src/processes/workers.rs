@@ -13,6 +13,7 @@ use crate::contexts::Contexts;
 use crate::pool::{Advance, Next, Pool, Worker};
 use crate::primitives::slot_of;
 use crate::registry::Registry;
+use crate::sync::pause;
 use crate::sync::shared::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -206,16 +207,12 @@ impl FarWorker {
 
     /// Looks whether the worker is rung. Its event loop will be called all the same, which is no harm.
     fn rung_soon(&self, heard: u32) -> bool {
-        let begin = Instant::now();
-        while begin.elapsed() < SPIN {
-            for _ in 0..64 {
-                if self.context.bell() != heard {
-                    return true;
-                }
-                crate::sync::spin_hint();
-            }
+        let (begin, mut turn) = (Instant::now(), 0);
+        while self.context.bell() == heard && begin.elapsed() < SPIN {
+            pause(turn);
+            turn += 1;
         }
-        false
+        self.context.bell() != heard
     }
 
     /// As [`Worker::is_busy`].
