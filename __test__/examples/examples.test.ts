@@ -152,7 +152,7 @@ describe('shared state', () => {
 });
 
 /** The start methods that this version can start something with. */
-const methods = ['thread'];
+const methods = ['thread', 'spawn'];
 
 describe.each(methods)("processes, '%s'", (method) => {
   test('thread-or-process: the same count, with times', async () => {

@@ -1,4 +1,4 @@
-import { Process, type ProcessOptions } from 'manycore';
+import { Process, type ProcessOptions, type StartMethod } from 'manycore';
 import { onTestFinished } from 'vitest';
 
 /** Has a process end with the test that made it. */
@@ -7,9 +7,18 @@ export function owned<P extends Process>(made: P): P {
   return made;
 }
 
-/** A process that ends with the test that made it. */
-export const make = <A extends unknown[], R>(options?: ProcessOptions<A, R>): Process<A, R> =>
-  owned(new Process(options));
+/** Makes processes that start by one method, and end with the test that made them. */
+export interface Maker {
+  make<A extends unknown[], R>(options?: ProcessOptions<A, R>): Process<A, R>;
+  /** As `make`, started. */
+  start<A extends unknown[], R>(options?: ProcessOptions<A, R>): Process<A, R>;
+}
 
-/** As {@link make}, started. */
-export const start = <A extends unknown[], R>(options?: ProcessOptions<A, R>): Process<A, R> => make(options).start();
+/** What makes processes that start by `context`. */
+export const makerOf = (context: StartMethod): Maker => ({
+  make: (options) => owned(new Process({ context, ...options })),
+  start: (options) => owned(new Process({ context, ...options })).start(),
+});
+
+export const methods = ['thread', 'spawn'] as const;
+export const { make, start } = makerOf('thread');

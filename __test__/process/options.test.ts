@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SHARE_ENV } from 'node:worker_threads';
-import { getContext, Pool, Process, type ProcessOptions, StateError, Thread } from 'manycore';
+import { Process, type ProcessOptions, StateError, Thread } from 'manycore';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { failure, ref, thrown } from '../helpers.js';
-import { make, start } from './helpers.js';
+import { make, makerOf, methods, start } from './helpers.js';
 
 describe('options are checked, by name', () => {
   test.each<[keyof ProcessOptions, unknown, unknown]>([
@@ -41,20 +41,6 @@ describe('options are checked, by name', () => {
     expect(thrown(() => child.start())).toHaveProperty('code', 'ERR_WORKER_INVALID_EXEC_ARGV');
     expect(child.isAlive()).toBe(false);
     expect(thrown(() => child.start())).toHaveProperty('code', 'ERR_WORKER_INVALID_EXEC_ARGV');
-  });
-
-  test("'spawn' can be chosen, and start says that this version cannot", () => {
-    const refused = [
-      () => new Process({ context: 'spawn' }).start(),
-      () => new (getContext('spawn').Process)().start(),
-      () => new Pool({ context: 'spawn' }),
-      () => new (getContext('spawn').Pool)(1),
-    ];
-    for (const use of refused) {
-      const error = thrown(use);
-      expect(error).toBeInstanceOf(StateError);
-      expect(error.message).toContain("'spawn' cannot start anything in this version");
-    }
   });
 });
 
@@ -103,7 +89,8 @@ describe('what a process gets', () => {
   });
 });
 
-describe('what a process prints', () => {
+describe.each(methods)("what a process prints, by '%s'", (method) => {
+  const { make, start } = makerOf(method);
   const print = (): void => {
     console.log('out');
     console.error('err');
@@ -133,17 +120,19 @@ describe('what a process prints', () => {
     const folder = mkdtempSync(join(tmpdir(), 'manycore-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const stdio: ProcessOptions['stdio'] = { file: ({ name, pid }) => join(folder, `${name}-${pid}.log`) };
-    const file = join(folder, `logger-${process.pid}.log`);
-    await start({ target: print, stdio, name: 'logger' }).join();
+    const first = start({ target: print, stdio, name: 'logger' });
+    await first.join();
+    expect(readFileSync(join(folder, `logger-${first.pid}.log`), 'utf8')).toBe('out\nerr\n');
     const fails = start({
       target: () => {
         process.stdout.write('no end of line');
         throw new Error('to the file');
       },
-      stdio,
+      stdio: { file: () => join(folder, `logger-${first.pid}.log`) },
       name: 'logger',
     });
     await fails.join();
+    const file = join(folder, `logger-${first.pid}.log`);
     expect(readFileSync(file, 'utf8')).toMatch(/^out\nerr\nno end of lineProcess logger:\n[\s\S]*Error: to the file/);
   });
 

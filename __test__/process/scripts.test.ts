@@ -1,77 +1,80 @@
 import { describe, expect, test } from 'vitest';
 import { runScript, startScript } from '../helpers.js';
+import { methods } from './helpers.js';
 
-const run = (program: string): ReturnType<typeof runScript> => runScript('process.mjs', [program]);
+describe.each(methods)("by '%s'", (method) => {
+  const run = (program: string): ReturnType<typeof runScript> => runScript('process.mjs', [program, method]);
 
-describe('the end of the main script', () => {
-  test.each([
-    ['keeps', 0, 'late\n'],
-    ['daemon', 0, ''],
-    ['daemon-joined', 0, '5 0\n0\n'],
-    ['nested', 0, 'grandchild\njoined 0\n'],
-    ['exits', 3, ''],
-  ])('%s', async (program, code, stdout) => {
-    expect(await run(program)).toEqual({ code, signal: null, stdout, stderr: '' });
-  });
-});
-
-describe('what is printed of an end', () => {
-  test('an error that nobody reads: once, with the name, the line and the stack', async () => {
-    const { code, stdout, stderr } = await run('throws');
-    expect(stdout).toBe('1\n');
-    expect(code).toBe(0);
-    expect(stderr).toMatch(
-      /^Process bad:\nfile:.*process\.mjs:\d+\n.*throw new RangeError.*MARKER\n +\^\n\nRangeError:/,
-    );
-    expect(stderr.match(/RangeError: nobody reads this/g)).toHaveLength(1);
-    expect(stderr).not.toContain('shared.cjs');
-    expect(stderr).toMatch(/ at .*process\.mjs:\d+:\d+/);
+  describe('the end of the main script', () => {
+    test.each([
+      ['keeps', 0, 'late\n'],
+      ['daemon', 0, ''],
+      ['daemon-joined', 0, '5 0\n0\n'],
+      ['nested', 0, 'grandchild\njoined 0\n'],
+      ['exits', 3, ''],
+    ])('%s', async (program, code, stdout) => {
+      expect(await run(program)).toEqual({ code, signal: null, stdout, stderr: '' });
+    });
   });
 
-  test('an error that somebody waits for: nothing', async () => {
-    expect(await run('throws-read')).toMatchObject({ code: 0, stdout: 'somebody reads this\n', stderr: '' });
+  describe('what is printed of an end', () => {
+    test('an error that nobody reads: once, with the name, the line and the stack', async () => {
+      const { code, stdout, stderr } = await run('throws');
+      expect(stdout).toBe('1\n');
+      expect(code).toBe(0);
+      expect(stderr).toMatch(
+        /^Process bad:\nfile:.*process\.mjs:\d+\n.*throw new RangeError.*MARKER\n +\^\n\nRangeError:/,
+      );
+      expect(stderr.match(/RangeError: nobody reads this/g)).toHaveLength(1);
+      expect(stderr).not.toContain('shared.cjs');
+      expect(stderr).toMatch(/ at .*process\.mjs:\d+:\d+/);
+    });
+
+    test('an error that somebody waits for: nothing', async () => {
+      expect(await run('throws-read')).toMatchObject({ code: 0, stdout: 'somebody reads this\n', stderr: '' });
+    });
+
+    test('errors in timers and unhandled rejections, with code 1; the result that was there stays', async () => {
+      const { stdout, stderr } = await run('throws-later');
+      expect(stdout).toBe('1 1 undefined undefined\n');
+      expect(stderr).toMatch(
+        /^Process Process-1:\n[\s\S]*Error: from a timer[\s\S]*\nProcess Process-2:\n[\s\S]*Error: unhandled/,
+      );
+      expect(stderr.match(/^Process /gm)).toHaveLength(2);
+    });
+
+    test('running out of memory', async () => {
+      const { stdout, stderr } = await run('memory');
+      expect(stdout).toBe('1\n');
+      expect(stderr).toMatch(/Process hungry:\n[\s\S]*memory limit/);
+    });
+
+    test('ends that are meant: nothing', async () => {
+      expect(await run('quiet')).toMatchObject({ code: 0, stdout: '-15 -9 -2 4\n', stderr: '' });
+    });
+
+    test('lines are whole and in order, and what has no end of line is not lost', async () => {
+      expect(await run('prints')).toMatchObject({ stdout: 'one\ntwo halves\nno end of line\n', stderr: '' });
+    });
   });
 
-  test('errors in timers and unhandled rejections, with code 1; the result that was there stays', async () => {
-    const { stdout, stderr } = await run('throws-later');
-    expect(stdout).toBe('1 1 undefined undefined\n');
-    expect(stderr).toMatch(
-      /^Process Process-1:\n[\s\S]*Error: from a timer[\s\S]*\nProcess Process-2:\n[\s\S]*Error: unhandled/,
-    );
-    expect(stderr.match(/^Process /gm)).toHaveLength(2);
-  });
+  describe('Ctrl+C', () => {
+    test.each([
+      ['interrupted', 'ready\nInterruptedError\n-2\n'],
+      ['interrupted-result', 'ready\nInterruptedError\n'],
+      ['interrupted-sync', 'ready\nInterruptedError\n'],
+    ])('%s: the join ends, the processes end, and the status is 130', async (program, stdout) => {
+      const script = startScript('process.mjs', [program, method]);
+      await script.printed('ready');
+      script.signal('SIGINT');
+      expect(await script.finished).toEqual({ code: 130, signal: null, stdout, stderr: '' });
+    });
 
-  test('running out of memory', async () => {
-    const { stdout, stderr } = await run('memory');
-    expect(stdout).toBe('1\n');
-    expect(stderr).toMatch(/Process hungry:\n[\s\S]*memory limit/);
-  });
-
-  test('ends that are meant: nothing', async () => {
-    expect(await run('quiet')).toMatchObject({ code: 0, stdout: '-15 -9 -2 4\n', stderr: '' });
-  });
-
-  test('lines are whole and in order, and what has no end of line is not lost', async () => {
-    expect(await run('prints')).toMatchObject({ stdout: 'one\ntwo halves\nno end of line\n', stderr: '' });
-  });
-});
-
-describe('Ctrl+C', () => {
-  test.each([
-    ['interrupted', 'ready\nInterruptedError\n-2\n'],
-    ['interrupted-result', 'ready\nInterruptedError\n'],
-    ['interrupted-sync', 'ready\nInterruptedError\n'],
-  ])('%s: the join ends, the processes end, and the status is 130', async (program, stdout) => {
-    const script = startScript('process.mjs', [program]);
-    await script.printed('ready');
-    script.signal('SIGINT');
-    expect(await script.finished).toEqual({ code: 130, signal: null, stdout, stderr: '' });
-  });
-
-  test('a daemon that nobody waits for: the program ends by the signal', async () => {
-    const script = startScript('process.mjs', ['interrupted-daemon']);
-    await script.printed('ready');
-    script.signal('SIGINT');
-    expect(await script.finished).toMatchObject({ code: null, signal: 'SIGINT', stderr: '' });
+    test('a daemon that nobody waits for: the program ends by the signal', async () => {
+      const script = startScript('process.mjs', ['interrupted-daemon', method]);
+      await script.printed('ready');
+      script.signal('SIGINT');
+      expect(await script.finished).toMatchObject({ code: null, signal: 'SIGINT', stderr: '' });
+    });
   });
 });

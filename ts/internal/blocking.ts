@@ -52,7 +52,7 @@ function waitFor<T>(line: WaitingLine, attempt: (others: boolean) => T | undefin
   let seen = native.bell();
   let value = attempt(line.length > 0);
   if (value !== undefined) return value;
-  endWaitsOnInterrupt();
+  if (!line.quiet) endWaitsOnInterrupt();
   const end = performance.now() + (limits.timeout ?? Number.POSITIVE_INFINITY);
   for (;;) {
     const due = pumpAll();

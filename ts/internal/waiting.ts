@@ -44,12 +44,12 @@ const alive = new Alive();
 const interruptible: Interruptible = {
   get pending() {
     let waiting = 0;
-    for (const line of lines) waiting += line.calls;
+    for (const line of lines) if (!line.quiet) waiting += line.length;
     return waiting;
   },
   running: true,
   refuseAll(error) {
-    for (const line of [...lines]) if (line.calls > 0) line.refuseAll(error);
+    for (const line of [...lines]) if (!line.quiet) line.refuseAll(error);
   },
 };
 let watching = false;
@@ -79,9 +79,9 @@ export class WaitingLine {
     return this.#waiters.length;
   }
 
-  /** How many of them are calls of somebody's. */
-  get calls(): number {
-    return this.#ways.quiet === true ? 0 : this.#waiters.length;
+  /** Whether its waits are nobody's calls. */
+  get quiet(): boolean {
+    return this.#ways.quiet === true;
   }
 
   /**
@@ -101,7 +101,7 @@ export class WaitingLine {
       const end = (): void => {
         clearTimeout(timer);
         offAbort(signal, abort);
-        if (this.#ways.quiet !== true) alive.ended();
+        if (!this.quiet) alive.ended();
       };
       const waiter: Waiter = {
         attempt(others) {
@@ -123,9 +123,9 @@ export class WaitingLine {
       const abort = (): void => {
         if (this.#remove(waiter)) waiter.refuse(signal?.reason);
       };
-      if (this.#ways.quiet !== true) alive.began();
+      if (!this.quiet) alive.began();
       if (this.#join(waiter)) return;
-      endWaitsOnInterrupt();
+      if (!this.quiet) endWaitsOnInterrupt();
       if (timeout !== undefined && timeout <= MAX_TIMER) {
         timer = setTimeout(() => {
           // The object may have changed and the event loop not been called yet: what is there is not missed.

@@ -39,13 +39,13 @@ export class Channel {
   readonly #receiver: Receiver;
   readonly #line: WaitingLine;
   /** What travels beside the bytes of payloads. */
-  readonly #beside: Beside | undefined;
+  readonly #beside: Beside;
   /** A message whose payload comes next. */
   #announced: Message | undefined;
   #over = false;
   #closed = false;
 
-  constructor(end: Connection, receiver: Receiver, beside?: Beside) {
+  constructor(end: Connection, receiver: Receiver, beside: Beside) {
     const { block } = end[handleKey];
     this.#end = end;
     this.#input = constantOf(block, ObjectLayout.a);

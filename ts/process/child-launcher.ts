@@ -2,15 +2,26 @@ import { SHARE_ENV } from 'node:worker_threads';
 import { packageRoot } from '../internal/here.js';
 import { nativePath } from '../internal/native.js';
 import { Child, signalName } from '../internal/spawn.js';
+import { cannotCross } from '../pool/attachments.js';
+import type { Beside } from '../queues/wire.js';
 import type { Bootstrap, Ending, Launch, Launched, Launcher } from './launcher.js';
 
 /** Children in processes of their own, which share this one's memory. Nothing but bytes and shared objects reaches them. */
 export const childLauncher: Launcher = {
-  prepare: () => ({ beside: undefined, launch: (launch) => new ChildProcess(launch) }),
+  prepare: () => ({ beside: nothing, launch: (launch) => new ChildProcess(launch) }),
+};
+
+/** What bytes cannot carry does not reach another process. */
+export const nothing: Beside = {
+  attach(value) {
+    throw cannotCross(value);
+  },
+  attached: () => undefined,
 };
 
 class ChildProcess implements Launched {
   readonly threadId: number = 0;
+  readonly getsSignals: boolean = true;
   readonly pid: number;
   readonly stdout: Launched['stdout'];
   readonly stderr: Launched['stderr'];
@@ -58,6 +69,7 @@ class ChildProcess implements Launched {
 }
 
 function describe(exitCode: number): Ending {
-  const reason = exitCode < 0 ? `killed by ${signalName(-exitCode)}` : `exit code ${exitCode}`;
-  return { exitCode, reason };
+  if (exitCode >= 0) return { exitCode, reason: `exit code ${exitCode}` };
+  const signal = signalName(-exitCode);
+  return { exitCode, reason: `killed by ${signal}`, signal };
 }

@@ -12,6 +12,7 @@ import type { Beside } from '../queues/wire.js';
 import { openHandle } from '../shared/objects.js';
 import { asTransfer } from '../transfer.js';
 import { Channel, type Message, type Receiver } from './channel.js';
+import { nothing } from './child-launcher.js';
 import { becomeCurrent } from './current.js';
 import type { Bootstrap } from './launcher.js';
 import { Own, Process } from './process.js';
@@ -21,7 +22,7 @@ import { traceback } from './traceback.js';
 /** How the program of a child knows its surroundings: what differs between threads and processes of their own. */
 export interface Surroundings {
   readonly bootstrap: Bootstrap;
-  /** Takes what bytes cannot carry. Absent: nothing can. */
+  /** Takes what bytes cannot carry. Absent: nothing can, between processes. */
   readonly beside: Beside | undefined;
 }
 
@@ -32,7 +33,7 @@ export function runChild({ bootstrap, beside }: Surroundings): void {
   const end = openHandle(bootstrap.channel) as Connection | undefined;
   // Its parent has ended meanwhile.
   if (end === undefined) process.exit(1);
-  void new Child(end, beside).run();
+  void new Child(end, beside ?? nothing).run();
 }
 
 /** Where what the child prints goes: to the parent's streams, to a file, or to where the parent prints. */
@@ -63,7 +64,7 @@ class Child implements Receiver {
     this.#parentEnded = resolve;
   });
 
-  constructor(end: Connection, beside: Beside | undefined) {
+  constructor(end: Connection, beside: Beside) {
     this.#channel = new Channel(end, this, beside);
     this.#channel.send(['hello']);
     // All of it is there, or will be in a moment.

@@ -8,6 +8,8 @@ export interface Ending {
   readonly exitCode: number;
   /** Why it ended, in words. */
   readonly reason: string;
+  /** The signal that ended it, such as `SIGSEGV`. */
+  readonly signal?: string | undefined;
   /** What nobody in the child has told of: it could not be started, or ran out of memory. */
   readonly error?: unknown;
 }
@@ -44,16 +46,18 @@ export interface Launched {
   terminate(): void;
   /** Ends it at once. */
   kill(): void;
-  /** As Ctrl+C does. `handled`: the child has a handler, which it was told to call if the launcher cannot call it. */
-  interrupt(handled: boolean): void;
+  /** Whether the system's signals reach it. If not, it has to be told where it has a handler. */
+  readonly getsSignals: boolean;
+  /** As Ctrl+C does to a child without a handler; with one, if it gets signals. */
+  interrupt(): void;
   /** Frees what belongs to it here. It has ended. */
   dispose(): void;
 }
 
 /** What a launcher prepares for one child before that is started. */
 export interface Preparation {
-  /** Takes what bytes cannot carry. Absent: nothing can. */
-  readonly beside: Beside | undefined;
+  /** Takes what bytes cannot carry. */
+  readonly beside: Beside;
   /** @throws what the runtime throws at bad options */
   launch(launch: Launch): Launched;
 }

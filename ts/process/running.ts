@@ -156,15 +156,19 @@ export class Running implements Receiver {
   }
 
   interrupt(farewell: Farewell): void {
-    if (this.poll() !== undefined) return;
-    if (this.#handlesInterrupt) {
+    if (this.#exitCode !== undefined) return;
+    this.#channel.poll();
+    if (this.#handlesInterrupt && !this.launched.getsSignals) {
       this.#channel.send(['interrupt']);
-    } else {
+      return;
+    }
+    if (!this.#handlesInterrupt) {
       this.#farewell ??= farewell;
       // A call that Ctrl+C ends does not wait for the child's end.
       if (farewell.error !== undefined) this.#outcomes.result.reject(farewell.error);
     }
-    this.launched.interrupt(this.#handlesInterrupt);
+    // A terminal may have ended it already.
+    if (this.poll() === undefined) this.launched.interrupt();
   }
 
   /** False: it has ended already. */
@@ -206,7 +210,9 @@ export class Running implements Receiver {
 
   #settle(ending: Ending): void {
     if (this.#exitCode !== undefined) return;
-    const exitCode = this.#leaves ?? this.#farewell?.exitCode ?? ending.exitCode;
+    // Of a thread Node tells less than is known here.
+    const known = this.launched.getsSignals ? undefined : (this.#leaves ?? this.#farewell?.exitCode);
+    const exitCode = known ?? ending.exitCode;
     this.#exitCode = exitCode;
     this.#forgetTimeout?.();
     const { exited, result } = this.#outcomes;
@@ -227,7 +233,7 @@ export class Running implements Receiver {
     const reason = farewell?.reason ?? (this.#leaves === undefined ? ending.reason : `exit code ${exitCode}`);
     const error = new WorkerLostError(`Process ${this.name} ended before its target returned: ${reason}`, {
       exitCode,
-      signal: farewell?.signal ?? null,
+      signal: ending.signal ?? farewell?.signal ?? null,
       reason,
     });
     return farewell === undefined && this.#leaves === undefined ? this.#tell(error) : error;

@@ -74,6 +74,7 @@ class ThreadPreparation implements Preparation {
 
 class ThreadChild implements Launched {
   readonly pid: number = process.pid;
+  readonly getsSignals: boolean = false;
   readonly threadId: number;
   readonly stdout: Launched['stdout'];
   readonly stderr: Launched['stderr'];
@@ -120,8 +121,8 @@ class ThreadChild implements Launched {
     this.terminate();
   }
 
-  interrupt(handled: boolean): void {
-    if (!handled) this.terminate();
+  interrupt(): void {
+    this.terminate();
   }
 
   dispose(): void {
