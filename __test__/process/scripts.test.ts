@@ -3,6 +3,7 @@ import { runScript, startScript } from '../helpers.js';
 import { methods } from './helpers.js';
 
 describe.each(methods)("by '%s'", (method) => {
+  const inThread = method === 'thread';
   const run = (program: string): ReturnType<typeof runScript> => runScript('process.mjs', [program, method]);
 
   describe('the end of the main script', () => {
@@ -45,8 +46,12 @@ describe.each(methods)("by '%s'", (method) => {
 
     test('running out of memory', async () => {
       const { stdout, stderr } = await run('memory');
-      expect(stdout).toBe('1\n');
-      expect(stderr).toMatch(/Process hungry:\n[\s\S]*memory limit/);
+      expect(stdout).toBe(inThread ? '1\n' : '-6\n');
+      expect(stderr).toMatch(
+        inThread
+          ? /Process hungry:\n[\s\S]*memory limit/
+          : /WorkerLostError: Process hungry ended .*: killed by SIGABRT\n$/,
+      );
     });
 
     test('ends that are meant: nothing', async () => {

@@ -1,3 +1,6 @@
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as manycore from 'manycore';
 import {
   type Context,
@@ -8,6 +11,7 @@ import {
   Pool,
   Process,
   Queue,
+  type StartMethod,
   StateError,
   setStartMethod,
   Thread,
@@ -24,9 +28,11 @@ describe('TestStartMethod', () => {
     expect(context.getContext('spawn')).toBe(getContext('spawn'));
     expect(getContext('spawn').getStartMethod()).toBe('spawn');
     expect(thrown(() => context.setStartMethod('spawn'))).toBeInstanceOf(StateError);
-    const child = owned(new context.Process({ target: ref('processes.mjs', 'startMethod') }));
-    expect(child.name).toMatch(/^Process-\d+$/);
-    expect(await child.start().result).toBe('thread');
+    for (const method of getAllStartMethods()) {
+      const child = owned(new (getContext(method).Process)({ target: ref('processes.mjs', 'startMethod') }));
+      expect(child.name).toMatch(/^Process-\d+$/);
+      expect(await child.start().result).toBe(method);
+    }
   });
 
   test('178 the methods that there are, and those that there cannot be', () => {
@@ -54,13 +60,21 @@ describe('TestStartMethod', () => {
   });
 
   test('178 what is given on by a child reaches grandchildren, and comes back', async () => {
-    const queue = new Queue<string>();
-    await start({ target: ref('processes.mjs', 'passOn'), args: [queue, 2] }).result;
-    expect([await queue.get(), await queue.get(), await queue.get()].sort()).toEqual([
-      expect.stringMatching(/^Process-\d+$/),
-      expect.stringMatching(/^Process-\d+:1$/),
-      expect.stringMatching(/^Process-\d+:1:1$/),
-    ]);
+    // Threads within processes, processes within threads.
+    for (const methods of [
+      ['thread', 'thread', 'thread'],
+      ['spawn', 'spawn', 'spawn'],
+      ['thread', 'spawn', 'thread'],
+    ]) {
+      const queue = new Queue<string>();
+      const [context, ...others] = methods as StartMethod[];
+      await start({ target: ref('processes.mjs', 'passOn'), args: [queue, others], context }).result;
+      expect([await queue.get(), await queue.get(), await queue.get()].sort()).toEqual([
+        expect.stringMatching(/^Process-\d+$/),
+        expect.stringMatching(/^Process-\d+:1$/),
+        expect.stringMatching(/^Process-\d+:1:1$/),
+      ]);
+    }
   });
 
   test('178 a context offers everything that the package does', async () => {
@@ -112,6 +126,18 @@ test("181 Node's flags reach grandchildren", async () => {
   const flags = ['--conditions=custom', '--no-deprecation'];
   const child = start({ target: ref('processes.mjs', 'flagsOfGrandchild'), execArgv: flags });
   expect(await child.result).toEqual(flags);
+});
+
+test('182 a child process inherits no descriptor of a file that its parent has open', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'manycore-'));
+  const file = openSync(join(folder, 'open'), 'w');
+  onTestFinished(() => {
+    closeSync(file);
+    rmSync(folder, { recursive: true });
+  });
+  const open: string[] = await start({ target: ref('processes.mjs', 'openFiles'), context: 'spawn' }).result;
+  expect(open.length).toBeGreaterThan(2);
+  expect(open.filter((path) => path.startsWith(folder))).toEqual([]);
 });
 
 test('186 objects made as a module is loaded leave nothing behind', async () => {

@@ -9,6 +9,8 @@ export const REGION_FILE = 3;
 
 /** What a child process learns from its parent before it shares its memory. */
 interface Start {
+  /** The parent's number. */
+  readonly pid: number;
   readonly addon: string;
   readonly ticket: string;
   /** The block with what the program has to do, and its bytes: others can read the environment. */
@@ -28,7 +30,13 @@ export function joinParent(): unknown {
   const start = JSON.parse(process.env[VARIABLE] as string) as Start;
   delete process.env[VARIABLE];
   useNative(start.addon);
-  native.joinRegion(start.ticket, REGION_FILE);
+  try {
+    native.joinRegion(start.ticket, REGION_FILE);
+  } catch (error) {
+    // Its parent has ended meanwhile: that is no failure of its own.
+    if (process.ppid !== start.pid) process.exit(1);
+    throw error;
+  }
   beNoMainThread();
   memory.refresh();
   const [block, bytes] = start.setup;

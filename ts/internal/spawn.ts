@@ -36,7 +36,7 @@ export class Child {
     const block = memory.store(bytes, bytes.length);
     const { number, ticket, file } = reserve(block);
     this.#number = number;
-    const start = { addon: nativePath, ticket, setup: [block, bytes.length] } as const;
+    const start = { pid: process.pid, addon: nativePath, ticket, setup: [block, bytes.length] } as const;
     const [out, error] = options.stdio ?? ['inherit', 'inherit'];
     const stdio: StdioOptions = ['ignore', out, error];
     stdio[REGION_FILE] = file;
