@@ -190,6 +190,8 @@ export interface Program {
   write(text: string): void;
   /** Ends its standard input. */
   end(): void;
+  /** What it has printed to its standard output so far. */
+  soFar(): string;
   /** Resolves when its standard output holds `text`; rejects when it ends without. */
   printed(text: string): Promise<void>;
   /** Resolves when it has ended and its streams are closed. */
@@ -225,6 +227,7 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
     signal: (signal) => void child.kill(signal),
     write: (text) => void child.stdin.write(text),
     end: () => void child.stdin.end(),
+    soFar: () => stdout,
     async printed(text) {
       await until(() => stdout.includes(text) || ended);
       if (!stdout.includes(text)) throw new Error(`Ended without printing ${text}:\n${stdout}\n${stderr}`);

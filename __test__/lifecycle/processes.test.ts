@@ -14,6 +14,7 @@ function witness(child: Process): { ended(): Promise<void>; counts(): number[] }
 }
 
 const threads = (): number => readdirSync('/proc/self/task').length;
+const open = (): number => readdirSync('/proc/self/fd').length;
 
 describe.each(methods)("by '%s'", (method) => {
   const { start } = makerOf(method);
@@ -161,11 +162,12 @@ describe.each(methods)("by '%s'", (method) => {
         }
       };
       await round();
-      const before = { objects: addon.objectCount(), blocks: addon.blocksInUse(), threads: threads() };
+      const before = { objects: addon.objectCount(), blocks: addon.blocksInUse(), threads: threads(), open: open() };
       for (let i = 0; i < 4; i++) await round();
       await collected(() => addon.objectCount() <= before.objects);
       await collected(() => addon.blocksInUse() <= before.blocks);
       await until(() => threads() <= before.threads);
+      await until(() => open() <= before.open);
     });
   });
 

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { runScript, startScript } from '../helpers.js';
+import { runScript, startScript, until } from '../helpers.js';
 import { methods } from './helpers.js';
 
 describe.each(methods)("by '%s'", (method) => {
@@ -83,3 +84,22 @@ describe.each(methods)("by '%s'", (method) => {
     });
   });
 });
+
+test('a child process and its own end when their parent is killed, whatever they do', async () => {
+  const script = startScript('process.mjs', ['orphans', 'spawn']);
+  await until(() => script.soFar().split('pid ').length === 3);
+  const pids = [...script.soFar().matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+  expect(new Set([script.pid, ...pids]).size).toBe(3);
+  script.signal('SIGKILL');
+  await until(() => pids.every(hasEnded));
+  expect((await script.finished).signal).toBe('SIGKILL');
+});
+
+/** Whether a process is gone; nobody may have waited for it yet. */
+function hasEnded(pid: number): boolean {
+  try {
+    return /^State:\s[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
