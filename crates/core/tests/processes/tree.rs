@@ -82,6 +82,25 @@ fn with_a_context_its_children_end() {
     child.forget();
 }
 
+#[test]
+fn with_a_context_a_child_ends_that_it_had_not_named_yet() {
+    let stage = Stage::new();
+    for wait in [true, false, false] {
+        let board = stage.board();
+        let short = Party::new(stage.registry);
+        let (_, mut command) = short.prepare("leaf", &[board, 1]);
+        let mut child = command.spawn().unwrap();
+        let come = if wait { known(&stage, board, 1) } else { Vec::new() };
+        drop(short);
+        while !come.iter().all(Process::has_ended) {
+            std::thread::yield_now();
+        }
+        // Killed and waited for by its parent's watch, or not let in.
+        let ended = child.wait();
+        assert!(ended.is_err() || ended.is_ok_and(|status| !status.success()));
+    }
+}
+
 /// Is killed, by itself, between the steps of a start.
 fn starts(me: &Party, numbers: &[u32]) {
     let [board, step] = numbers[..2] else { panic!("board, step") };
