@@ -2,10 +2,10 @@
 //!
 //! | state | meaning | who moves it |
 //! |---|---|---|
-//! | idle | nobody asks | the client, when it has read the answer |
-//! | asked | the request is in place | the client |
+//! | idle | nobody has asked yet | the client |
+//! | asked | the request is in place | the client, from idle or answered |
 //! | asleep | the same, and the client sleeps or is about to | the client, from asked |
-//! | answered | the answer is in the request's place | the server, from asked or asleep |
+//! | answered | the answer is in the request's place; nobody asks | the server, from asked or asleep |
 //!
 //! The server learns of it by a bit of its own for this desk, set before its bell is rung. It takes the bits away before it
 //! looks at the desks, and hears the bell before it takes them.
@@ -98,8 +98,8 @@ impl<A: Word32> Desk<'_, A> {
     ) -> Values {
         self.0[OP].store(op);
         self.put(values);
-        // SYNC POINT: the request is in place.
         self.0[STATE].store(ASKED);
+        // SYNC POINT: the request is in place, then its bit, then the bell. Pairs with `take_pending`.
         server.pending.fetch_or(server.bit);
         server.bell.ring_with(wake);
         let state = &self.0[STATE];
@@ -115,9 +115,7 @@ impl<A: Word32> Desk<'_, A> {
                 sleep(state, ASLEEP);
             }
         }
-        let answer = self.get();
-        state.store(IDLE);
-        answer
+        self.get()
     }
 
     /// Answers the request, if there is one. False: there is none.
@@ -162,7 +160,7 @@ pub fn take_pending<B: Word64>(pending: &[B], mut visit: impl FnMut(usize)) {
         if word.load() == 0 {
             continue;
         }
-        // SYNC POINT: bits taken, then look at the desks.
+        // SYNC POINT: bits taken, then look at the desks. Pairs with `ask`.
         let mut bits = word.fetch_and(0);
         while bits != 0 {
             visit(index * 64 + bits.trailing_zeros() as usize);
