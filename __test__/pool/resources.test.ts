@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Barrier, BrokenPoolError, type PoolOptions, SharedArray, type WorkerInfo } from 'manycore';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { failure, makePool, numbers, ref, square, thrown, until } from '../helpers.js';
+import { failure, makePool, numbers, ref, runScript, square, thrown, until } from '../helpers.js';
 
 const MB = 1024 * 1024;
 const contexts = ['thread', 'spawn'] as const;
@@ -207,6 +207,20 @@ describe.each(contexts)('stdio (%s)', (context) => {
     expect(String(stdout?.read())).toBe('from a blocking call\n');
     await failure(() => pool.apply(ref('resources.mjs', 'printAndDie'), ['last words\n']));
     expect(String(stdout?.read())).toBe('last words\n');
+  });
+
+  test('inherit: the lines of many are whole, however long they are', async () => {
+    const { code, stdout } = await runScript('long-lines.mjs', [context]);
+    expect(code).toBe(0);
+    const lines = stdout.split('\n').slice(0, -1);
+    const lengths = new Map<string, number[]>();
+    for (const line of lines) {
+      const letter = line.charAt(0);
+      expect(line === letter.repeat(line.length), line.slice(0, 80)).toBe(true);
+      lengths.set(letter, [...(lengths.get(letter) ?? []), line.length]);
+    }
+    const all = Array.from({ length: 40 }, (_, i) => ((i + 1) % 2 === 0 ? (i + 1) * 5000 : i + 1));
+    expect([...lengths].sort()).toEqual(['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => [letter, all]));
   });
 
   test('inherit: there are no streams', async () => {

@@ -1,7 +1,7 @@
 //! Linux: memfd, mmap, futex.
 
 use crate::MapError;
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use rustix::fs::{FallocateFlags, FlockOperation, MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
@@ -149,20 +149,20 @@ pub mod futex {
     }
 }
 
-/// What is written to a pipe at once up to this length stays together, whoever else writes to it.
-const WHOLE: usize = 4096;
-
-/// Writes whole lines: those of up to 4 KiB never mix with what other processes write to the same pipe, terminal or file,
-/// nor do longer ones but in a pipe.
-pub fn write_lines(fd: i32, mut lines: &[u8]) -> std::io::Result<()> {
-    while lines.len() > WHOLE {
-        let end_of_line = |part: &[u8]| part.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
-        let longer = || lines.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-        let end = end_of_line(&lines[..WHOLE]).or_else(longer).unwrap_or(lines.len());
-        write_all(fd, &lines[..end])?;
-        lines = &lines[end..];
+/// Writes whole lines, which never mix with those that other processes write to the same pipe, terminal or file in this way.
+///
+/// A pipe takes what is longer than 4 KiB in parts, and others may come between. So whoever writes locks it meanwhile. Such a
+/// lock is its process', also where several have inherited the same descriptor, and ends with it.
+pub fn write_lines(fd: i32, lines: &[u8]) -> std::io::Result<()> {
+    // SAFETY: the caller names a descriptor that stays open for the call.
+    let lockable = unsafe { BorrowedFd::borrow_raw(fd) };
+    // What cannot be locked is written all the same.
+    let locked = rustix::io::retry_on_intr(|| rustix::fs::fcntl_lock(lockable, FlockOperation::LockExclusive)).is_ok();
+    let written = write_all(fd, lines);
+    if locked {
+        let _ = rustix::fs::fcntl_lock(lockable, FlockOperation::Unlock);
     }
-    write_all(fd, lines)
+    written
 }
 
 /// Writes all of `bytes`, waiting where a pipe or terminal is full. Errors (a closed pipe) end the writing.
@@ -241,42 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_many_writers_stay_whole() {
-        use std::io::BufRead;
+    fn lines_are_written_where_nothing_can_be_locked() {
         use std::os::fd::AsRawFd;
         let (reader, writer) = std::io::pipe().unwrap();
-        std::thread::scope(|s| {
-            for letter in b'a'..b'e' {
-                let writer = writer.try_clone().unwrap();
-                s.spawn(move || {
-                    for round in 0..50 {
-                        // Many lines at once, more than a pipe takes together, and of all lengths.
-                        let lengths = (0..12).map(|i| (round * 97 + i * 331) % 4095);
-                        let lines: Vec<u8> = lengths.flat_map(|n| [vec![letter; n], vec![b'\n']].concat()).collect();
-                        write_lines(writer.as_raw_fd(), &lines).unwrap();
-                    }
-                });
-            }
-            drop(writer);
-            let lines = std::io::BufReader::new(reader).lines().map(Result::unwrap);
-            assert_eq!(
-                lines.inspect(|line| assert!(line.bytes().all(|b| b == line.as_bytes()[0]))).count(),
-                4 * 50 * 12
-            );
-        });
-    }
-
-    #[test]
-    fn a_line_that_is_longer_is_written_to_its_end() {
-        use std::io::Read;
-        use std::os::fd::AsRawFd;
-        let (mut reader, writer) = std::io::pipe().unwrap();
-        let text = [vec![b'x'; 10_000], b"\nshort\n".to_vec(), vec![b'y'; 5000]].concat();
-        write_lines(writer.as_raw_fd(), &text).unwrap();
+        assert!(write_lines(reader.as_raw_fd(), b"x\n").is_err(), "not for writing");
+        write_lines(writer.as_raw_fd(), b"one\ntwo\n").unwrap();
         drop(writer);
-        let mut got = Vec::new();
-        reader.read_to_end(&mut got).unwrap();
-        assert_eq!(got, text);
+        assert_eq!(std::io::read_to_string(reader).unwrap(), "one\ntwo\n");
     }
 
     #[test]
