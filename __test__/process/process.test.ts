@@ -217,6 +217,39 @@ describe.each(methods)("by '%s'", (method) => {
       expect(await child.exited).toBe(-6);
     });
 
+    test.runIf(!inThread)('one that ignores SIGTERM is killed after its timeout, and by disposal', async () => {
+      const ready = new Value('i', 0);
+      const ignore = (ready: Value<'i'>): Promise<never> => {
+        process.on('SIGTERM', () => {});
+        ready.value = 1;
+        return new Promise(() => setInterval(() => {}, 1000));
+      };
+      const late = start({ target: ignore, args: [ready], timeout: 1000 });
+      const error = failure(() => late.result);
+      late.joinSync();
+      // On a busy machine the time may be up before it has a handler.
+      expect(late.exitCode).toBe(ready.value === 1 ? -9 : -15);
+      expect(await error).toBeInstanceOf(TimeoutError);
+      ready.value = 0;
+      const disposed = start({ target: ignore, args: [ready] });
+      await until(() => ready.value === 1);
+      await disposed[Symbol.asyncDispose]();
+      expect(await disposed.exited).toBe(-9);
+    });
+
+    test.runIf(!inThread)('one that handles SIGTERM ends as it wants to', async () => {
+      const ready = new Value('i', 0);
+      const handle = (ready: Value<'i'>): Promise<never> => {
+        process.on('SIGTERM', () => process.exit(5));
+        ready.value = 1;
+        return new Promise(() => setInterval(() => {}, 1000));
+      };
+      const child = start({ target: handle, args: [ready] });
+      await until(() => ready.value === 1);
+      child.terminate();
+      expect(await child.exited).toBe(5);
+    });
+
     test.runIf(!inThread)('a signal from outside is an exit code, too', async () => {
       const child = start({ target: () => new Promise(() => setInterval(() => {}, 1000)) });
       process.kill(child.pid as number, 'SIGKILL');

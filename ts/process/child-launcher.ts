@@ -49,6 +49,8 @@ class ChildProcess implements Launched {
   }
 
   pollEnd(): Ending | undefined {
+    // Node tells why by an event, which a parent that blocks does not get.
+    if (this.pid === 0) return { exitCode: 1, reason: 'it could not be started' };
     const { end } = this.#child;
     return end === undefined ? undefined : describe(end);
   }

@@ -46,8 +46,8 @@ export interface ProcessOptions<A extends unknown[] = any[], R = unknown> {
    */
   context?: StartMethod | BoundContext;
   /**
-   * The time that it may take, in milliseconds from `start()`. Then it is terminated, and `result` rejects with
-   * TimeoutError.
+   * The time that it may take, in milliseconds from `start()`. Then it is terminated, and killed if it has not ended a
+   * second later; `result` rejects with TimeoutError.
    * @default no limit
    */
   timeout?: number;

@@ -17,7 +17,7 @@ import { children, INTERRUPTED } from './children.js';
 import { launcherOf } from './launchers.js';
 import { type CheckedOptions, type ProcessOptions, processOptions } from './options.js';
 import { Pending } from './outcome.js';
-import { type Farewell, Running } from './running.js';
+import { type Farewell, GRACE_MS, Running } from './running.js';
 import { homeOf } from './subclass.js';
 
 const TERMINATED: Farewell = { exitCode: -15, signal: 'SIGTERM', reason: 'terminated' };
@@ -315,11 +315,13 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
     this.#running = undefined;
   }
 
-  /** Terminates it if it is alive, waits for its end, and closes it. */
+  /** Terminates it if it is alive, kills it if it has not ended a second later, waits for its end, and closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     if (this.#running !== undefined) {
       this.terminate();
+      await this.join({ timeout: GRACE_MS });
+      this.kill();
       await this.join();
     }
     this.close();

@@ -14,6 +14,9 @@ import type { Pending } from './outcome.js';
 import type { Home } from './subclass.js';
 import { printFailure } from './traceback.js';
 
+/** So long a child that was terminated may clean up, in milliseconds, where somebody has to see to its end. */
+export const GRACE_MS = 1000;
+
 /** What a child is to do, and as whom. */
 export interface Order {
   readonly facts: SelfFacts;
@@ -101,16 +104,18 @@ export class Running implements Receiver {
     if (timeout !== Number.POSITIVE_INFINITY) {
       const error = new TimeoutError(`Process ${this.name} has not ended within ${timeout} ms`);
       const late: Farewell = { exitCode: -15, signal: 'SIGTERM', reason: 'timed out', error };
-      this.#forgetTimeout = children.agenda.in(timeout, () => this.terminate(late));
+      this.#forgetTimeout = children.agenda.in(timeout, () => this.#endLate(late));
     }
     const { outcome } = this.#outcomes.result;
     outcome.onRead = () => this.#tellRead();
     this.#channel.listen();
-    void this.launched.ended.then((ending) => {
-      // What it said last.
-      this.#channel.poll();
-      this.#settle(ending);
-    });
+    void this.launched.ended.then((ending) => this.#ended(ending));
+  }
+
+  /** Its time is up. A process that handles SIGTERM has a while to do so. */
+  #endLate(late: Farewell): void {
+    this.terminate(late);
+    if (this.#exitCode === undefined) this.#forgetTimeout = children.agenda.in(GRACE_MS, () => this.kill(late));
   }
 
   /** Somebody waits for the result: the child need not print its failure. */
@@ -136,7 +141,7 @@ export class Running implements Receiver {
     const begun = this.#theirs === undefined;
     const stage = this.#channel.over ? 'over' : begun ? 'running' : 'starting';
     const ending = this.launched.pollEnd(stage);
-    if (ending !== undefined) this.#settle(ending);
+    if (ending !== undefined) this.#ended(ending);
     return this.#exitCode;
   }
 
@@ -208,8 +213,10 @@ export class Running implements Receiver {
 
   // ---------------------------------------------------------------------------------------- the end
 
-  #settle(ending: Ending): void {
+  #ended(ending: Ending): void {
     if (this.#exitCode !== undefined) return;
+    // What it said last.
+    this.#channel.poll();
     // Of a thread Node tells less than is known here.
     const known = this.launched.getsSignals ? undefined : (this.#leaves ?? this.#farewell?.exitCode);
     const exitCode = known ?? ending.exitCode;
