@@ -70,7 +70,7 @@ export const Result = { none: 0, number: 1, message: 2, thrown: 3, noMemory: 4, 
 export const Part = { column: 1, page: 2 } as const;
 
 /** Words of a worker's control block, and of its lanes. */
-export const CONTROL_WORDS = 16;
+export const CONTROL_WORDS = 80;
 /** Word 3 is the core's: the owner dismissed the worker. */
 export const Control = {
   exited: 0,

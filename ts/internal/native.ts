@@ -87,7 +87,7 @@ export interface Native {
   nowMs(): number;
   workerCount(): number;
   sit(pool: number, seat: number, control: number): void;
-  sitFar(pool: number, seat: number, control: number): void;
+  sitFar(pool: number, seat: number, control: number, lanes: number): void;
   joinRegion(ticket: string, file: number): void;
   ignoreInterrupts(): void;
   reserveProcess(): ProcessPlace;

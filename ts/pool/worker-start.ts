@@ -14,6 +14,8 @@ export interface WorkerSetup {
   readonly pool: number;
   readonly seat: number;
   readonly control: number;
+  /** Tasks that it can have in flight. */
+  readonly lanes: number;
   readonly concurrency: number;
   /** In a thread: where what travels beside the bytes goes. */
   readonly port?: MessagePort;
@@ -30,11 +32,9 @@ export interface WorkerSetup {
 }
 
 /** What a pool knows of a worker before its thread is there. */
-export interface Place extends Pick<WorkerSetup, 'pool' | 'seat' | 'initializer'> {
+export interface Place extends Pick<WorkerSetup, 'pool' | 'seat' | 'initializer' | 'lanes'> {
   /** Its place in the list of CPUs, if there is one. */
   readonly place: number | undefined;
-  /** Tasks that it can have in flight. */
-  readonly lanes: number;
   /** Values come that are no numbers. */
   readonly values: boolean;
 }
@@ -57,7 +57,7 @@ export function startWorker(at: Place, options: ResolvedPoolOptions): WorkerHand
   const spawned = options.context === 'spawn';
   const self = workerFacts(spawned ? 'spawn' : 'thread', threadId);
   const maxMemory = Number.isFinite(maxMemoryPerWorker) ? maxMemoryPerWorker : undefined;
-  const common = { addon: nativePath, pool, seat, control, concurrency, self, initializer };
+  const common = { addon: nativePath, pool, seat, control, lanes, concurrency, self, initializer };
   const setup: WorkerSetup = { ...common, cpu, maxMemory, output };
   const start = spawned ? startChild : startThread;
   try {

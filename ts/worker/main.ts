@@ -33,7 +33,7 @@ let loop: Loop | undefined;
 attach(() => loop?.turn());
 // The pool's owner hears of Ctrl+C, and decides what becomes of its workers.
 if (child) native.ignoreInterrupts();
-if (child) native.sitFar(pool, seat, control);
+if (child) native.sitFar(pool, seat, control, setup.lanes);
 else native.sit(pool, seat, control);
 watchEnd({
   left(code) {

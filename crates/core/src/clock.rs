@@ -1,16 +1,8 @@
-//! Monotonic time in nanoseconds since the process first asked.
+//! Monotonic time, the same in all processes.
 
-use std::sync::OnceLock;
-use std::time::Instant;
-
-fn start() -> Instant {
-    static START: OnceLock<Instant> = OnceLock::new();
-    *START.get_or_init(Instant::now)
-}
-
-/// Nanoseconds since the process first asked.
+/// Nanoseconds since the system started.
 pub fn now_ns() -> u64 {
-    u64::try_from(start().elapsed().as_nanos()).unwrap_or(u64::MAX)
+    manycore_os::monotonic_ns()
 }
 
 /// The same in milliseconds, modulo 2^32: weeks.

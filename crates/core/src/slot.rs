@@ -2,7 +2,7 @@
 //!
 //! | bytes | field | written by |
 //! |---|---|---|
-//! | 0 | state | submitter: queued; worker: running; either: compare-exchange |
+//! | 0 | state | submitter: queued; worker: running; either: compare-exchange; from a tray, worker: done, dropped |
 //! | 4 | function number | submitter |
 //! | 8 | kind (byte), argument tag (byte), flags (16 bits) | submitter |
 //! | 12 | bytes of the encoded arguments | submitter |
@@ -15,7 +15,7 @@
 //! | 44 | chunk size of a range, 0 = automatic | submitter |
 //! | 48 | number of the call | submitter |
 //! | 52 | cancelled | submitter |
-//! | 56 | when it was queued, µs modulo 2^32 | core |
+//! | 56 | when it was queued, µs modulo 2^32; from a tray, when it is done, how many ns it ran | core |
 //! | 60 | index of the open range + 1 (16 bits), attempt (16 bits) | core, submitter |
 //! | 64–255 | payload | submitter, then worker |
 //!
@@ -53,6 +53,10 @@ pub mod state {
     pub const RUNNING: u32 = 2;
     /// Cancelled before a worker took it.
     pub const CANCELLED: u32 = 3;
+    /// A worker in another process has put the result in place; see [`crate::pool::tray`].
+    pub const DONE: u32 = 4;
+    /// Such a worker has passed over it: it was cancelled.
+    pub const DROPPED: u32 = 5;
 }
 
 /// A slot's words.

@@ -43,10 +43,11 @@ pub fn sit(pool: u32, seat: u32, control: f64) -> Result<()> {
 
 /// This isolate takes a seat in a pool of the process that started this one.
 #[napi(catch_unwind)]
-pub fn sit_far(pool: u32, seat: u32, control: f64) -> Result<()> {
+pub fn sit_far(pool: u32, seat: u32, control: f64, lanes: u32) -> Result<()> {
     with(|environment| {
         let registry = registry()?;
-        let worker = FarWorker::sit(registry, (pool, seat), environment.context.clone(), control as usize);
+        let worker =
+            FarWorker::sit(registry, (pool, seat), environment.context.clone(), (control as usize, lanes as usize));
         environment.worker = Some(Seat::Far(worker.map_err(|error| Error::from_reason(error.to_string()))?));
         registry.workers().fetch_add(1, Relaxed);
         Ok(())

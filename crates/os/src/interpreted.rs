@@ -70,6 +70,12 @@ impl Drop for Mapping {
     }
 }
 
+/// Nanoseconds since it was first asked for.
+pub fn monotonic_ns() -> u64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_nanos() as u64
+}
+
 /// No limit is known here.
 pub fn memory_limit() -> Option<u64> {
     None

@@ -9,7 +9,7 @@
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(miri)))]
-pub use linux::{Mapping, futex, memory_limit, private_memory, write_all, write_lines};
+pub use linux::{Mapping, futex, memory_limit, monotonic_ns, private_memory, write_all, write_lines};
 
 /// Not interpreted: miri knows no CPUs.
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -36,7 +36,7 @@ pub mod process;
 #[cfg(miri)]
 mod interpreted;
 #[cfg(miri)]
-pub use interpreted::{Mapping, futex, memory_limit, write_all, write_lines};
+pub use interpreted::{Mapping, futex, memory_limit, monotonic_ns, write_all, write_lines};
 
 #[cfg(not(any(target_os = "linux", miri)))]
 compile_error!("manycore's native part is written for Linux so far");

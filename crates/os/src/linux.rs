@@ -108,6 +108,12 @@ impl Drop for Mapping {
     }
 }
 
+/// Nanoseconds on a clock that only goes forward, the same for all processes.
+pub fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// The memory limit of this process' control group (v2 `memory.max`, v1 `memory.limit_in_bytes`), in bytes.
 pub fn memory_limit() -> Option<u64> {
     static LIMIT: std::sync::OnceLock<Option<u64>> = std::sync::OnceLock::new();

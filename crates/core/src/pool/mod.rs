@@ -9,6 +9,7 @@
 //! each worker thread holds a [`Worker`] and calls [`Worker::advance`].
 
 mod owner;
+pub mod tray;
 mod worker;
 
 pub use owner::{PoolOptions, SubmitError};

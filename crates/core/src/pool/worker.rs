@@ -1,5 +1,6 @@
 //! A worker's side of a pool: take, complete, arm. What there is to take is in `find.rs`, its end in `death.rs`.
 
+mod ahead;
 mod death;
 mod find;
 pub mod lane;
@@ -76,6 +77,7 @@ pub struct Worker {
     random: u32,
     /// Its program is in another process; see [`Self::sit_apart`].
     apart: bool,
+    ahead: ahead::Ahead,
 }
 
 /// What the last claim of a range showed.
@@ -128,6 +130,7 @@ impl Worker {
             busy: 0,
             random: 0x9e37_79b9 ^ (index as u32 + 1),
             apart: false,
+            ahead: ahead::Ahead::default(),
             pool,
         })
     }
@@ -143,7 +146,7 @@ impl Worker {
 
     /// Whether a task is in flight.
     pub fn is_busy(&self) -> bool {
-        self.busy > 0
+        self.busy > 0 || self.runs_ahead()
     }
 
     /// Completes what `lane` ran and takes the next job into it, as `what` says.

@@ -41,6 +41,11 @@ impl Link {
         self.index
     }
 
+    /// Index of its parent.
+    pub fn parent(&self) -> usize {
+        self.parent
+    }
+
     /// Asks and waits for the answer.
     pub fn ask(&self, region: &Region, whom: Whom, op: u32, values: &[u32]) -> Values {
         let _one_at_a_time = lock(&self.asking[whom as usize]);

@@ -5,7 +5,7 @@ use super::desk::{self, Values, take_pending};
 use super::link::Link;
 use super::request::first;
 use super::serve::First;
-use super::table::{Entry, Whom};
+use super::table::{Entry, TRAY, Whom};
 use super::ticket::Ticket;
 use super::workers::FarWorkers;
 use crate::blocks::Blocks;
@@ -23,6 +23,10 @@ use std::time::{Duration, Instant};
 const SPIN: Duration = Duration::from_micros(20);
 /// A relay sleeps until it is rung; so long where it is not.
 const SLEEP: Duration = Duration::from_secs(3600);
+/// While workers do what lies in their trays, it looks at them so often: to be woken for each call would cost more.
+const OFTEN: Duration = Duration::from_micros(100);
+/// And so long after the last of it.
+const BUSY: Duration = Duration::from_millis(1);
 /// And so long while something is left to do that somebody is in the way of.
 const SOON: Duration = Duration::from_micros(200);
 
@@ -294,6 +298,7 @@ impl Tree {
     fn relay(&'static self) {
         let Some(me) = self.entry() else { return };
         keeper::serve_others();
+        let mut looks = false;
         loop {
             let heard = me.bell().heard();
             let mut asked = false;
@@ -310,8 +315,26 @@ impl Tree {
                 pause(turn);
                 turn += 1;
             }
+            let trays = self.workers.last_tended();
+            let soon = trays.elapsed() < BUSY;
+            if soon != looks {
+                looks = soon;
+                me.looks_soon(looks);
+                if !looks {
+                    continue;
+                }
+            }
             if me.bell().heard() == heard {
-                me.bell().sleep(heard, if done { SLEEP } else { SOON });
+                me.bell().sleep(
+                    heard,
+                    if looks {
+                        OFTEN
+                    } else if done {
+                        SLEEP
+                    } else {
+                        SOON
+                    },
+                );
             }
         }
     }
@@ -320,6 +343,12 @@ impl Tree {
     fn serve(&'static self, desk: usize) -> bool {
         let (client, whom) = Entry::asker(desk);
         let Some(entry) = Entry::at(self.blocks.region(), client) else { return false };
+        if whom == TRAY {
+            if self.started(entry) {
+                self.workers.tend(client);
+            }
+            return true;
+        }
         let answer = |op, values| match &self.side {
             Side::First(first) if whom == Whom::First as usize => self.as_first(first, entry, op, &values),
             // The parent had this one's index, and has died.

@@ -9,8 +9,9 @@
 //! | 8–11 | number of its parent | the first process |
 //! | 16–19 | bell: counts the rings | whoever rings |
 //! | 20–23 | 1: its relay sleeps on the bell, or is about to | its relay |
+//! | 24–27 | 1: its relay looks at trays by itself, soon | its relay |
 //! | 32–159 | a bit for each entry of the contexts' table: that context's event loop is to be called | who calls; its relay |
-//! | 160–223 | a bit for each desk that asks this process for something | who asks; its relay |
+//! | 160–255 | three bits for each process: its desks that ask this one for something, and its tray that wants a look | who asks; its relay |
 //! | 256–383 | the desk where it asks the first process | see [`super::desk`] |
 //! | 384–511 | the desk where it asks its parent | the same |
 
@@ -18,8 +19,8 @@ use super::desk::{Desk, Server, WORDS};
 use crate::bell::Bell;
 use crate::primitives::{SLOTS, WAITERS};
 use crate::region::{Region, header};
-use crate::sync::Ordering;
 use crate::sync::shared::{AtomicU32, AtomicU64};
+use crate::sync::{Ordering, fence};
 
 /// Bytes of an entry.
 pub const ENTRY: usize = 512;
@@ -27,8 +28,12 @@ pub const ENTRY: usize = 512;
 pub const PROCESSES: usize = 256;
 /// Desks of a process.
 pub const DESKS: usize = 2;
+/// What [`Entry::asker`] answers of a tray, instead of a desk.
+pub const TRAY: usize = DESKS;
+/// What a process asks for: by its desks, and by its tray.
+const ASKS: usize = DESKS + 1;
 /// 64-bit words of bits for desks.
-const PENDING: usize = PROCESSES * DESKS / 64;
+const PENDING: usize = PROCESSES * ASKS / 64;
 
 /// In the place of a system's number.
 const REFUSED: u32 = u32::MAX;
@@ -117,13 +122,31 @@ impl<'a> Entry<'a> {
 
     /// This process, as the server of `client`'s desk.
     pub fn server(&self, client: usize, whom: Whom) -> Server<'a, AtomicU32, AtomicU64> {
-        let desk = client * DESKS + whom as usize;
+        let desk = client * ASKS + whom as usize;
         Server { pending: &self.pending()[desk / 64], bit: 1 << (desk % 64), bell: self.bell() }
     }
 
     /// The process and the desk that a bit of [`Self::pending`] stands for.
     pub const fn asker(desk: usize) -> (usize, usize) {
-        (desk / DESKS, desk % DESKS)
+        (desk / ASKS, desk % ASKS)
+    }
+
+    /// Has this process look at the tray of `client`'s worker. Nobody waits for it.
+    pub fn poke(&self, client: usize) {
+        let bit = client * ASKS + TRAY;
+        self.pending()[bit / 64].fetch_or(1 << (bit % 64), Ordering::SeqCst);
+        // SYNC POINT: the bit, then whether the relay looks by itself. Pairs with `Entry::looks_soon`.
+        fence(Ordering::SeqCst);
+        if self.word(24).load(Ordering::SeqCst) == 0 {
+            self.bell().ring();
+        }
+    }
+
+    /// Whether this process looks at trays by itself, soon: then nobody has to wake it. If not, it must look once more.
+    pub fn looks_soon(&self, soon: bool) {
+        self.word(24).store(u32::from(soon), Ordering::SeqCst);
+        // SYNC POINT: not any more, then look. Pairs with `Entry::poke`.
+        fence(Ordering::SeqCst);
     }
 
     /// Has the event loop of the context on `slot`, which is in this process, called.

@@ -6,15 +6,17 @@
 use super::desk::{Values, halves};
 use super::link::Link;
 use super::request::{parent, status};
-use super::table::Whom;
+use super::table::{Entry, Whom};
 use crate::blocks::Blocks;
+use crate::clock::now_ns;
 use crate::context::{Context, Wake};
 use crate::contexts::Contexts;
-use crate::pool::{Advance, Next, Pool, Worker};
+use crate::pool::{Advance, Next, Pool, Worker, lane, tray};
 use crate::primitives::slot_of;
 use crate::registry::Registry;
+use crate::slot::{Slot, kind};
 use crate::sync::pause;
-use crate::sync::shared::Ordering;
+use crate::sync::shared::{AtomicU32, Ordering};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -39,13 +41,24 @@ struct Seated {
 }
 
 /// The workers in this process' children, by the index of their process.
-#[derive(Default)]
-pub struct FarWorkers(Mutex<HashMap<usize, Seated>>);
+pub struct FarWorkers(Mutex<Workers>);
+
+struct Workers {
+    workers: HashMap<usize, Seated>,
+    /// When a tray was looked at last.
+    tended: Instant,
+}
+
+impl Default for FarWorkers {
+    fn default() -> Self {
+        Self(Mutex::new(Workers { workers: HashMap::new(), tended: Instant::now() }))
+    }
+}
 
 impl FarWorkers {
     /// The process of that index has died, or its worker has left.
     pub fn rise(&self, process: usize) {
-        let seated = self.seated().remove(&process);
+        let seated = self.seated().workers.remove(&process);
         drop(seated);
     }
 
@@ -68,11 +81,50 @@ impl FarWorkers {
                 self.rise(process);
                 Values::new(&[])
             }
-            _ => match self.seated().get_mut(&process) {
+            parent::ADVANCE => self.advance(process, values),
+            _ => match self.seated().workers.get_mut(&process) {
                 Some(seated) => seated.serve(blocks, op, values),
                 None => Self::stranger(),
             },
         }
+    }
+
+    /// The worker in that process has done something of what lay in its tray.
+    pub fn tend(&self, process: usize) {
+        let mut all = self.seated();
+        all.tended = Instant::now();
+        if let Some(seated) = all.workers.get_mut(&process) {
+            seated.worker.tend();
+        }
+    }
+
+    /// When that was the last time.
+    pub fn last_tended(&self) -> Instant {
+        self.seated().tended
+    }
+
+    /// What the pool has for the worker in that process; if it has nothing, what others have not begun.
+    fn advance(&self, process: usize, values: &Values) -> Values {
+        let all = &mut self.seated().workers;
+        let Some(seated) = all.get_mut(&process) else { return Self::stranger() };
+        let (lane, pool) = (values.at(0) as usize, seated.pool.id());
+        if values.at(2) != 0 {
+            seated.worker.took(values.at(2));
+        }
+        let what = Advance::from_bits(values.at(1));
+        let mut next = seated.worker.advance(lane, what);
+        if what.take {
+            // What was done before the next was asked for.
+            seated.worker.tend();
+        }
+        while next == Next::Idle && what.take {
+            let others = all.iter_mut().filter(|(index, other)| **index != process && other.pool.id() == pool);
+            let Some(slot) = others.into_iter().find_map(|(_, other)| other.worker.take_back()) else { break };
+            if all.get_mut(&process).is_some_and(|seated| seated.worker.take_over(lane, slot)) {
+                next = Next::Job(slot);
+            }
+        }
+        Values::new(&[answer(next)])
     }
 
     fn sit(&self, contexts: &Arc<Contexts>, pool: Option<Arc<Pool>>, process: usize, values: &Values) -> u32 {
@@ -81,12 +133,12 @@ impl FarWorkers {
         let waker = Far { contexts: contexts.clone(), slot: slot_of(context) };
         let stand_in = contexts.stand_in(context, Box::new(waker));
         let Some(worker) = Worker::sit_apart(pool.clone(), seat, stand_in, control) else { return status::TAKEN };
-        let before = self.seated().insert(process, Seated { worker, pool, context });
+        let before = self.seated().workers.insert(process, Seated { worker, pool, context });
         drop(before);
         status::DONE
     }
 
-    fn seated(&self) -> MutexGuard<'_, HashMap<usize, Seated>> {
+    fn seated(&self) -> MutexGuard<'_, Workers> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -94,10 +146,6 @@ impl FarWorkers {
 impl Seated {
     fn serve(&mut self, blocks: &Blocks, op: u32, values: &Values) -> Values {
         match op {
-            parent::ADVANCE => {
-                let next = self.worker.advance(values.at(0) as usize, Advance::from_bits(values.at(1)));
-                return Values::new(&[answer(next)]);
-            }
             parent::PUBLISH => self.worker.publish(values.at(0) as usize, values.at(1)),
             parent::REPORT => self.worker.report(values.at(0) as usize, values.at(1), values.at(2)),
             parent::TELL => self.worker.tell(values.at(0), values.at(1), values.at(2), values.at(3)),
@@ -157,6 +205,8 @@ pub enum SitError {
     Taken,
 }
 
+/// After so many nanoseconds without a turn of its event loop a worker asks its parent, who has it yield.
+const TURN_NS: u64 = 50_000_000;
 /// How long an idle worker looks for a ring before it returns to its event loop.
 const SPIN: Duration = Duration::from_micros(50);
 
@@ -165,44 +215,158 @@ pub struct FarWorker {
     link: Arc<Link>,
     blocks: Arc<Blocks>,
     context: Arc<Context>,
+    control: usize,
+    lanes: Box<[Run]>,
+    /// Where in the tray to look first.
+    next: usize,
+    turned_at: u64,
+}
+
+/// What runs in a lane.
+#[derive(Clone, Copy, Default)]
+struct Run {
+    began: u64,
+    /// The slot, if it is from the tray; else 0.
+    slot: u32,
+    /// It is one call, not some items of a range.
+    call: bool,
 }
 
 impl FarWorker {
-    /// Takes a seat in a pool of this process' parent, as [`Worker::sit`].
+    /// Takes a seat in a pool of this process' parent, as [`Worker::sit`]; its control words have so many lanes.
     pub fn sit(
         registry: &Registry,
         (pool, seat): (u32, u32),
         context: Arc<Context>,
-        control: usize,
+        (control, lanes): (usize, usize),
     ) -> Result<Self, SitError> {
         let link = registry.tree().link().ok_or(SitError::NoPool)?.clone();
-        let worker = Self { link, blocks: registry.blocks().clone(), context };
+        let blocks = registry.blocks().clone();
+        blocks.region().word(control + lane::CONTROL + lanes * lane::SIZE - 4).ok_or(SitError::NoPool)?;
+        let lanes = vec![Run::default(); lanes].into_boxed_slice();
+        let worker = Self { link, blocks, context, control, lanes, next: 0, turned_at: now_ns() };
         let [low, high] = halves(control);
-        match worker.ask(parent::SIT, &[pool, seat, low, high, worker.context.id()]).at(0) {
+        let answer = worker.ask(parent::SIT, &[pool, seat, low, high, worker.context.id()]).at(0);
+        match answer {
             status::DONE => Ok(worker),
-            status::NOTHING => Err(SitError::NoPool),
-            _ => Err(SitError::Taken),
+            status::NOTHING => Err(worker.unseated(SitError::NoPool)),
+            _ => Err(worker.unseated(SitError::Taken)),
         }
+    }
+
+    /// It has no seat to rise from.
+    fn unseated(mut self, error: SitError) -> SitError {
+        self.lanes = Box::default();
+        error
     }
 
     fn ask(&self, op: u32, values: &[u32]) -> Values {
         self.link.ask(self.blocks.region(), Whom::Parent, op, values)
     }
 
-    /// As [`Worker::advance`]. Where there is nothing, it looks for a ring for a short while: the way over the event loop
-    /// is long.
-    pub fn advance(&self, lane: usize, mut what: Advance) -> Next {
+    /// As [`Worker::advance`]. What lies in the tray is taken without asking. Where there is nothing, it looks for a ring for a
+    /// short while: the way over the event loop is long.
+    pub fn advance(&mut self, lane: usize, mut what: Advance) -> Next {
+        let now = now_ns();
+        if what.turned {
+            self.turned_at = now;
+        }
+        let Some(run) = self.lanes.get(lane).copied() else { return Next::Idle };
+        let mut took = 0;
+        if what.complete {
+            let ns = u32::try_from(now.saturating_sub(run.began)).unwrap_or(u32::MAX).max(1);
+            if run.slot != 0 {
+                self.finish(lane, run.slot, ns);
+                what.complete = false;
+            } else if run.call {
+                took = ns;
+            }
+        }
+        if what.take
+            && now.saturating_sub(self.turned_at) < TURN_NS
+            && self.word(lane::LEAVE).load(Ordering::Relaxed) == 0
+            && !what.complete
+            && let Some(slot) = self.take_ahead(lane, now)
+        {
+            return Next::Job(slot);
+        }
+        if !what.take && !what.complete {
+            return Next::Idle;
+        }
         loop {
             let heard = self.context.bell();
-            let answer = self.ask(parent::ADVANCE, &[lane as u32, what.bits()]).at(0);
+            let answer = self.ask(parent::ADVANCE, &[lane as u32, what.bits(), took]).at(0);
             match answer.wrapping_neg() {
-                1 if self.rung_soon(heard) => what = Advance { take: true, ..Advance::default() },
+                1 if what.take && self.rung_soon(heard) => {
+                    (what, took) = (Advance { take: true, ..Advance::default() }, 0);
+                    if let Some(slot) = self.take_ahead(lane, now_ns()) {
+                        return Next::Job(slot);
+                    }
+                }
                 1 => return Next::Idle,
                 2 => return Next::Yield,
                 3 => return Next::Leave,
-                _ => return Next::Job(answer),
+                _ => {
+                    let call = Slot::at(self.blocks.region(), answer).is_some_and(|job| job.kind() == kind::CALL);
+                    self.lanes[lane] = Run { began: now_ns(), slot: 0, call };
+                    return Next::Job(answer);
+                }
             }
         }
+    }
+
+    /// The result of a slot from the tray is in place.
+    fn finish(&mut self, lane: usize, slot: u32, ns: u32) {
+        self.lanes[lane].slot = 0;
+        if let Some(job) = Slot::at(self.blocks.region(), slot) {
+            job.queued_at().store(ns, Ordering::Relaxed);
+            tray::finish(job.state());
+        }
+        self.lane_word(lane, 0).store(0, Ordering::Release);
+        self.poke();
+    }
+
+    /// Begins the next call from the tray.
+    fn take_ahead(&mut self, lane: usize, now: u64) -> Option<u32> {
+        for step in 0..tray::SIZE {
+            let place = (self.next + step) % tray::SIZE;
+            let slot = tray::take(self.word(lane::TRAY + place * 4));
+            if slot == 0 {
+                continue;
+            }
+            self.next = (place + 1) % tray::SIZE;
+            let Some(job) = Slot::at(self.blocks.region(), slot) else { continue };
+            if !tray::begin(job.state()) {
+                self.poke();
+                continue;
+            }
+            let relaxed = Ordering::Relaxed;
+            for (at, value) in [(4, 0), (8, 1), (12, 0), (16, 0), (20, 0), (24, 0), (28, 0)] {
+                self.lane_word(lane, at).store(value, relaxed);
+            }
+            self.lane_word(lane, 32).store((now / 1_000_000) as u32, relaxed);
+            self.lane_word(lane, 40).fetch_add(1, relaxed);
+            // SYNC POINT: lane filled, for whoever watches time limits.
+            self.lane_word(lane, 0).store(slot, Ordering::Release);
+            self.lanes[lane] = Run { began: now, slot, call: true };
+            return Some(slot);
+        }
+        None
+    }
+
+    /// Has the parent look at the tray.
+    fn poke(&self) {
+        if let Some(parent) = Entry::at(self.blocks.region(), self.link.parent()) {
+            parent.poke(self.link.index());
+        }
+    }
+
+    fn word(&self, at: usize) -> &AtomicU32 {
+        self.blocks.region().word(self.control + at).expect("checked when the worker sat down")
+    }
+
+    fn lane_word(&self, lane: usize, at: usize) -> &AtomicU32 {
+        self.word(lane::CONTROL + lane * lane::SIZE + at)
     }
 
     /// Looks whether the worker is rung. Its event loop will be called all the same, which is no harm.
@@ -250,6 +414,9 @@ impl FarWorker {
 
 impl Drop for FarWorker {
     fn drop(&mut self) {
+        if self.lanes.is_empty() {
+            return;
+        }
         self.ask(parent::RISE, &[]);
     }
 }

@@ -38,8 +38,8 @@ fn work(me: &Party, numbers: &[u32]) {
     if !me.registry.objects().open(me.id(), board) {
         return;
     }
-    let worker = loop {
-        match FarWorker::sit(me.registry, (pool, seat), me.context.clone(), control as usize) {
+    let mut worker = loop {
+        match FarWorker::sit(me.registry, (pool, seat), me.context.clone(), (control as usize, 1)) {
             Ok(worker) => break worker,
             // The one before is not buried yet.
             Err(SitError::Taken) => std::thread::yield_now(),

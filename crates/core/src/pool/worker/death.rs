@@ -54,6 +54,7 @@ impl Drop for Worker {
         self.context.detach();
         pool.sleepers.disarm(self.index);
         *lock(&seat.context) = None;
+        self.clear_tray();
         for lane in 0..self.claims.len() {
             let claim = self.claims[lane];
             if claim.slot != 0 {

@@ -73,7 +73,7 @@ impl Worker {
     }
 
     /// A job from the own deque, the injector, or another's deque.
-    fn pop_queue(&mut self) -> Option<u32> {
+    pub(super) fn pop_queue(&mut self) -> Option<u32> {
         let deque = self.deque.as_ref()?;
         if let Some(slot) = deque.pop() {
             return Some(slot);
@@ -125,7 +125,7 @@ impl Worker {
     }
 
     /// Makes a popped slot this worker's. None: there is nothing in it to run any more, or a range was opened.
-    fn begin(&mut self, slot: u32, lane: usize, now: u64) -> Option<u32> {
+    pub(super) fn begin(&mut self, slot: u32, lane: usize, now: u64) -> Option<u32> {
         let pool = self.pool.clone();
         let job = Slot::at(pool.blocks.region(), slot)?;
         if job.kind() == kind::RANGE {
@@ -148,7 +148,7 @@ impl Worker {
     }
 
     /// Counts how long a job waited in a queue.
-    fn note_wait(&self, job: &Slot<'_>, now: u64) {
+    pub(super) fn note_wait(&self, job: &Slot<'_>, now: u64) {
         let waited = ((now / 1000) as u32).wrapping_sub(job.queued_at().load(Ordering::Relaxed));
         // Queued after `now` was read: it did not wait.
         let waited = if waited > u32::MAX / 2 { 0 } else { waited };

@@ -1,5 +1,5 @@
 //! The lanes' words in the region: one task in flight each. `CONTROL` bytes of the worker's own come first, zero when it
-//! sits down, of which the core knows two words: [`LEAVE`] and [`SEATED`].
+//! sits down, of which the core knows two words, [`LEAVE`] and [`SEATED`], and the [`TRAY`].
 //!
 //! | bytes | field | written by |
 //! |---|---|---|
@@ -14,7 +14,9 @@
 //! | 40 | number of the claim in progress | core |
 
 /// Bytes before the first lane.
-pub const CONTROL: usize = 64;
+pub const CONTROL: usize = TRAY + super::super::tray::SIZE * 4;
+/// Among those, the tray of a worker in another process.
+pub const TRAY: usize = 64;
 /// Among those, where the owner writes 1 to have the worker leave when it is between tasks.
 pub const LEAVE: usize = 12;
 /// And where 1 says that the worker sat down: its end is told by a record.
