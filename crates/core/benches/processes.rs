@@ -72,7 +72,7 @@ mod bench {
     /// A worker whose tasks do nothing.
     fn work(me: &Party, numbers: &[u32]) {
         let [pool, seat, control] = numbers[..3] else { panic!("pool, seat, control") };
-        let worker = FarWorker::sit(me.registry, (pool, seat), me.context.clone(), control as usize).unwrap();
+        let mut worker = FarWorker::sit(me.registry, (pool, seat), me.context.clone(), (control as usize, 1)).unwrap();
         let mut complete = false;
         loop {
             match worker.advance(0, Advance { complete, take: true, turned: !complete, ..Advance::default() }) {
