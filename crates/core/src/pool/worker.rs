@@ -179,12 +179,15 @@ impl Worker {
 
     /// Tells the owner what the task in `lane` reports: a block with an encoded value.
     pub fn report(&self, lane: usize, block: u32, bytes: u32) {
-        let Some(claim) = self.claims.get(lane).filter(|claim| claim.slot != 0) else {
+        let Some(claim) = self.claims.get(lane) else { return };
+        // From its tray the worker begins calls by itself.
+        let slot = if claim.slot != 0 { claim.slot } else { self.begun_ahead(lane) };
+        if slot == 0 {
             return;
-        };
+        }
         let index = self.word(lane, 12).load(Ordering::Relaxed);
         if self.pool.blocks.hand_over(block, self.context.id(), self.pool.owner.id()).is_ok() {
-            self.send(Kind::Report, claim.slot, [index, self.index as u32, 0, block, bytes]);
+            self.send(Kind::Report, slot, [index, self.index as u32, 0, block, bytes]);
         }
     }
 

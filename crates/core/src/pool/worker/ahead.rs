@@ -57,6 +57,12 @@ impl Worker {
         begun
     }
 
+    /// The call from the tray that runs in `lane`; 0: none does.
+    pub(super) fn begun_ahead(&self, lane: usize) -> u32 {
+        let slot = self.word(lane, 0).load(Ordering::Acquire);
+        if self.ahead.laid.contains(&slot) { slot } else { 0 }
+    }
+
     /// Whether a call that was laid ready runs.
     pub(super) fn runs_ahead(&self) -> bool {
         let region = self.pool.blocks.region();
