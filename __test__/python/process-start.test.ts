@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as manycore from 'manycore';
 import {
   type Context,
+  currentProcess,
   getAllStartMethods,
   getContext,
   getStartMethod,
@@ -18,7 +19,7 @@ import {
 } from 'manycore';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { addon, collected, ref, runScript, startProgram, thrown } from '../helpers.js';
-import { make, owned, start } from '../process/helpers.js';
+import { make, methods, owned, start } from '../process/helpers.js';
 
 describe('TestStartMethod', () => {
   test('178 a context is fixed, the same for the same method, and its processes say so', async () => {
@@ -88,6 +89,22 @@ describe('TestStartMethod', () => {
     expect(await other.apply((x: number) => x, [1])).toBe(1);
     expect(await owned(new Thread({ target: () => 1 })).start().result).toBe(1);
     expect(await start({ target: () => 1, context }).result).toBe(1);
+  });
+});
+
+describe.each(methods)("pools and processes, by '%s'", (context) => {
+  test('138 a pool in a process', async () => {
+    expect(await start({ target: ref('processes.mjs', 'poolWithin'), context }).result).toEqual([2, 3, 4]);
+  });
+
+  test("a pool's worker is a process, too, and starts others", async () => {
+    await using pool = new Pool({ processes: 1, context });
+    const { facts, nested } = await pool.apply(ref('processes.mjs', 'factsOfWorker'));
+    expect(facts).toMatchObject({ daemon: true, alive: true, parent: { name: 'MainProcess', pid: process.pid } });
+    expect(facts.name).toMatch(/^PoolWorker-\d+$/);
+    expect(nested.name).toMatch(/^Process-w\d+:1$/);
+    expect(nested.parent.name).toBe(facts.name);
+    expect(nested.authkey).toBe(Buffer.from(currentProcess().authkey).toString('hex'));
   });
 });
 
