@@ -3,17 +3,26 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Pool, type PoolOptions, task } from 'manycore';
-import { onTestFinished } from 'vitest';
+import { Pool, type PoolOptions, RawArray, task } from 'manycore';
+import { onTestFinished, type TestFunction, test } from 'vitest';
+
+/** The same tests over child processes: MANYCORE_TEST_CONTEXT=spawn. */
+const context = process.env.MANYCORE_TEST_CONTEXT as PoolOptions['context'];
+
+/** Whether the workers of {@link makePool} are child processes. */
+export const inChildren = context === 'spawn';
 
 /** A pool that ends with the test that made it. */
 export function makePool(options?: number | PoolOptions): Pool {
   const given = typeof options === 'number' ? { processes: options } : options;
-  // The same tests over child processes: MANYCORE_TEST_CONTEXT=spawn.
-  const context = process.env.MANYCORE_TEST_CONTEXT as PoolOptions['context'];
   const pool = new Pool(context === undefined ? options : { context, ...given });
   onTestFinished(() => pool.terminate());
   return pool;
+}
+
+/** A test of what no child process can do, and why. Skipped where the pools of the tests are child processes. */
+export function threadsOnly(why: string): (name: string, run: TestFunction) => void {
+  return (name, run) => (inChildren ? test.skip(`${name} (no child process: ${why})`, run) : test(name, run));
 }
 
 /** The address of a file below `fixtures/`. */
@@ -87,22 +96,21 @@ export const numbers = (count: number): number[] => Array.from({ length: count }
  * is running and needs no sleeps. Slots: 0 = how many came in, 1 = open, 2 = how many went out, 3 = free for the test.
  */
 export class Gate {
-  readonly shared = new SharedArrayBuffer(16);
-  readonly #slots = new Int32Array(this.shared);
+  readonly shared = new RawArray('i', 4);
 
   /** How many tasks came in so far. */
   get entered(): number {
-    return Atomics.load(this.#slots, 0);
+    return Atomics.load(this.shared, 0);
   }
 
   /** How many tasks went out so far. */
   get left(): number {
-    return Atomics.load(this.#slots, 2);
+    return Atomics.load(this.shared, 2);
   }
 
   /** What tasks wrote into the free slot. */
   get note(): number {
-    return Atomics.load(this.#slots, 3);
+    return Atomics.load(this.shared, 3);
   }
 
   /** Resolves when `count` tasks came in. */
@@ -112,23 +120,20 @@ export class Gate {
 
   /** Lets everyone through, those who wait and those who come later. */
   open(): void {
-    Atomics.store(this.#slots, 1, 1);
-    Atomics.notify(this.#slots, 1);
+    Atomics.store(this.shared, 1, 1);
   }
 }
 
 /** Task: comes in, blocks its worker until the gate opens, goes out and returns `value`. */
-export const pass = <T>(gate: SharedArrayBuffer, value?: T): T | undefined => {
-  const slots = new Int32Array(gate);
+export const pass = <T>(slots: Int32Array, value?: T): T | undefined => {
   Atomics.add(slots, 0, 1);
-  Atomics.wait(slots, 1, 0);
+  while (Atomics.load(slots, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   Atomics.add(slots, 2, 1);
   return value;
 };
 
 /** Task: as `pass`, with the worker's event loop left running. */
-export const passAsync = async <T>(gate: SharedArrayBuffer, value?: T): Promise<T | undefined> => {
-  const slots = new Int32Array(gate);
+export const passAsync = async <T>(slots: Int32Array, value?: T): Promise<T | undefined> => {
   Atomics.add(slots, 0, 1);
   while (Atomics.load(slots, 1) === 0) await new Promise((done) => setTimeout(done, 1));
   Atomics.add(slots, 2, 1);
@@ -136,14 +141,16 @@ export const passAsync = async <T>(gate: SharedArrayBuffer, value?: T): Promise<
 };
 
 /** Task: comes in and never ends, without leaving JavaScript. */
-export const spin = (gate: SharedArrayBuffer): never => {
-  const slots = new Int32Array(gate);
+export const spin = (slots: Int32Array): never => {
   Atomics.add(slots, 0, 1);
   for (;;);
 };
 
-/** Task: the id of the thread that runs it. */
-export const threadOf = (): number => process.getBuiltinModule('node:worker_threads').threadId;
+/** Task: the id of the thread that runs it, or of the child process, as {@link idOf}. */
+export const threadOf = (): number => process.getBuiltinModule('node:worker_threads').threadId || process.pid;
+
+/** The id of a worker's thread, or of its process if it is one. */
+export const idOf = ({ threadId, pid }: { threadId: number; pid: number }): number => threadId || pid;
 
 /** Task: its argument, unchanged. */
 export const echo = <T>(value: T): T => value;

@@ -1,6 +1,6 @@
 import { WorkerLostError } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { failure, Gate, makePool, numbers, pass, ref, square, until, watch } from '../helpers.js';
+import { failure, Gate, idOf, makePool, numbers, pass, ref, square, until, watch } from '../helpers.js';
 
 const exit = ref('death.mjs', 'exit');
 
@@ -36,9 +36,9 @@ describe('B35 process.exit in a worker', () => {
     const before = pool.workers.length;
     expect(before).toBe(0);
     expect(await pool.apply(ref('death.mjs', 'exitLater'), [gate.shared, 5])).toBe('returned');
-    const [thread] = pool.workers.map((worker) => worker.threadId);
+    const [thread] = pool.workers.map(idOf);
     await until(() => gate.left === 1);
-    await until(() => pool.workers.length === 1 && pool.workers[0].threadId !== thread);
+    await until(() => pool.workers.length === 1 && idOf(pool.workers[0]) !== thread);
     expect(await pool.apply(square, [4])).toBe(16);
     expect(pool.stats().restarts).toBe(1);
   });
@@ -103,8 +103,8 @@ describe('B35 process.exit in a worker', () => {
   test("B35 `process.on('exit')` handlers of the task's module run", async () => {
     const pool = makePool(1);
     const gate = new Gate();
-    const call = (shared: SharedArrayBuffer): never => {
-      process.once('exit', () => Atomics.add(new Int32Array(shared), 3, 1));
+    const call = (shared: Int32Array): never => {
+      process.once('exit', () => Atomics.add(shared, 3, 1));
       process.exit(1);
     };
     await failure(() => pool.apply(call, [gate.shared]));
@@ -119,7 +119,7 @@ describe('a listener of `exit` that throws', () => {
     test(`${where}: the worker ends all the same, what it had finished is kept and does not run again`, async () => {
       const pool = makePool(1);
       const gate = new Gate();
-      const items = numbers(50).map((item): [SharedArrayBuffer, number, boolean] => [gate.shared, item, before]);
+      const items = numbers(50).map((item): [Int32Array, number, boolean] => [gate.shared, item, before]);
       const settled = await pool.starmap(ref('death.mjs', 'exitHooked'), items, { chunkSize: 50, settled: true });
       expect(settled.flatMap((it, index) => (it.status === 'rejected' ? [index] : []))).toEqual([20]);
       const error = (settled[20] as PromiseRejectedResult).reason;

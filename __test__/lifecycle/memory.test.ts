@@ -29,7 +29,7 @@ describe('B36 out of memory', () => {
     const pool = makePool({ processes: 1, resourceLimits });
     for (const wait of ['sync', 'async']) {
       const gate = new Gate();
-      const items = numbers(20).map((item): [SharedArrayBuffer, number, string] => [gate.shared, item, wait]);
+      const items = numbers(20).map((item): [Int32Array, number, string] => [gate.shared, item, wait]);
       const settled = await pool.starmap(ref('death.mjs', 'exhaustAtLast'), items, { chunkSize: 20, settled: true });
       expect(settled.flatMap((it, index) => (it.status === 'rejected' ? [index] : []))).toEqual([19]);
       expect(gate.entered).toBe(20);

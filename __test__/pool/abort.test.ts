@@ -211,7 +211,7 @@ describe('abort', () => {
     const pool = makePool({ processes: 2, grace: 1 });
     const gate = new Gate();
     const controller = new AbortController();
-    const items = numbers(1000).map((n): [SharedArrayBuffer, number] => [gate.shared, n]);
+    const items = numbers(1000).map((n): [Int32Array, number] => [gate.shared, n]);
     const call = pool.starmap(pass<number>, items, { signal: controller.signal, chunkSize: 1 });
     await gate.reached(2);
     controller.abort(new Error('no more'));
@@ -250,7 +250,7 @@ describe('abort', () => {
       const thread = await pool.apply(threadOf);
       const gate = new Gate();
       const controller = new AbortController();
-      const items = numbers(9).map((n): [SharedArrayBuffer, number] => [gate.shared, n]);
+      const items = numbers(9).map((n): [Int32Array, number] => [gate.shared, n]);
       const results = pool.istarmap(pass<number>, items, { signal: controller.signal, chunkSize });
       const next = watch(results.next());
       await gate.reached();

@@ -39,15 +39,15 @@ describe('imap and its siblings', () => {
   test('imap keeps the order when later items finish first', async () => {
     const pool = makePool(2);
     const gate = new Gate();
-    const call = (name: string, shared: SharedArrayBuffer): string => {
-      const slots = new Int32Array(shared);
-      if (name === 'a') Atomics.wait(slots, 1, 0);
+    const call = (name: string, slots: Int32Array): string => {
+      if (name === 'a')
+        while (Atomics.load(slots, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       else Atomics.add(slots, 3, 1);
       return name;
     };
     const results = pool.istarmap(
       call,
-      ['a', 'b', 'c', 'd'].map((name): [string, SharedArrayBuffer] => [name, gate.shared]),
+      ['a', 'b', 'c', 'd'].map((name): [string, Int32Array] => [name, gate.shared]),
     );
     const first = watch(results.next());
     await until(() => gate.note >= 2);
@@ -75,7 +75,7 @@ describe('imap and its siblings', () => {
     test(`${method}: next with a timeout rejects, and loses nothing`, async () => {
       const pool = makePool(1);
       const gate = new Gate();
-      const items = [1, 2].map((n): [SharedArrayBuffer, number] => [gate.shared, n]);
+      const items = [1, 2].map((n): [Int32Array, number] => [gate.shared, n]);
       const results =
         method === 'imap' ? pool.istarmap(pass<number>, items) : pool.istarmapUnordered(pass<number>, items);
       await gate.reached();
@@ -268,7 +268,7 @@ describe('imap and its siblings', () => {
   test('imap of asynchronous tasks with concurrency', async () => {
     const pool = makePool({ processes: 1, concurrency: 4 });
     const gate = new Gate();
-    const items = numbers(8).map((n): [SharedArrayBuffer, number] => [gate.shared, n]);
+    const items = numbers(8).map((n): [Int32Array, number] => [gate.shared, n]);
     const results = pool.istarmap(passAsync<number>, items);
     await gate.reached(4);
     gate.open();

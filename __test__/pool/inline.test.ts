@@ -124,15 +124,14 @@ test('inline: back-pressure, close, join, terminate', async () => {
 test('inline: asynchronous tasks overlap up to concurrency', async () => {
   const pool = makePool({ context: 'inline', processes: 1, concurrency: 2 });
   const gate = new Gate();
-  const call = async (shared: SharedArrayBuffer, n: number): Promise<number> => {
-    const slots = new Int32Array(shared);
+  const call = async (slots: Int32Array, n: number): Promise<number> => {
     const now = Atomics.add(slots, 0, 1) + 1;
     if (now > Atomics.load(slots, 3)) Atomics.store(slots, 3, now);
     await new Promise((done) => setTimeout(done, 1));
     Atomics.sub(slots, 0, 1);
     return n;
   };
-  const items = numbers(6).map((n): [SharedArrayBuffer, number] => [gate.shared, n]);
+  const items = numbers(6).map((n): [Int32Array, number] => [gate.shared, n]);
   expect(await pool.starmap(call, items)).toEqual(numbers(6));
   expect(gate.note).toBe(2);
   expect(gate.entered).toBe(0);

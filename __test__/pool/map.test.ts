@@ -3,11 +3,11 @@ import { collect, failure, Gate, makePool, numbers, pass, ref, square, thrown, u
 
 describe('ranges that split themselves', () => {
   /** The item `slow` waits at the gate; the others take their time, so that none is claimed long before it runs. */
-  const slowAtGate = (index: number, slow: number, shared: SharedArrayBuffer): number => {
-    const slots = new Int32Array(shared);
-    if (index === slow) Atomics.wait(slots, 1, 0);
+  const slowAtGate = (index: number, slow: number, slots: Int32Array): number => {
+    if (index === slow)
+      while (Atomics.load(slots, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     else {
-      Atomics.wait(slots, 3, 0, 2);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
       Atomics.add(slots, 2, 1);
     }
     return index;
@@ -17,7 +17,7 @@ describe('ranges that split themselves', () => {
     test(`a slow item ${slow} of 100 holds up nobody`, async () => {
       const pool = makePool(2);
       const gate = new Gate();
-      const items = numbers(100).map((n): [number, number, SharedArrayBuffer] => [n, slow, gate.shared]);
+      const items = numbers(100).map((n): [number, number, Int32Array] => [n, slow, gate.shared]);
       const results = pool.starmap(slowAtGate, items);
       await until(() => gate.left === 99);
       gate.open();
@@ -28,13 +28,13 @@ describe('ranges that split themselves', () => {
   test('a slow item among very many quick ones holds up few', async () => {
     const pool = makePool(2);
     const gate = new Gate();
-    const call = (index: number, shared: SharedArrayBuffer): number => {
-      const slots = new Int32Array(shared);
-      if (index === 10_000) Atomics.wait(slots, 1, 0);
+    const call = (index: number, slots: Int32Array): number => {
+      if (index === 10_000)
+        while (Atomics.load(slots, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       else Atomics.add(slots, 2, 1);
       return index;
     };
-    const items = numbers(20_000).map((n): [number, SharedArrayBuffer] => [n, gate.shared]);
+    const items = numbers(20_000).map((n): [number, Int32Array] => [n, gate.shared]);
     const results = pool.starmap(call, items);
     await until(() => gate.left > 17_000);
     gate.open();
@@ -44,15 +44,14 @@ describe('ranges that split themselves', () => {
   test('four workers: each of four slow items gets a worker of its own', async () => {
     const pool = makePool(4);
     const gate = new Gate();
-    const call = (index: number, shared: SharedArrayBuffer): number => {
-      const slots = new Int32Array(shared);
+    const call = (index: number, slots: Int32Array): number => {
       if (index < 4) {
         Atomics.add(slots, 0, 1);
-        Atomics.wait(slots, 1, 0);
+        while (Atomics.load(slots, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       }
       return index;
     };
-    const items = numbers(100).map((n): [number, SharedArrayBuffer] => [n, gate.shared]);
+    const items = numbers(100).map((n): [number, Int32Array] => [n, gate.shared]);
     const results = pool.starmap(call, items);
     await gate.reached(4);
     gate.open();
@@ -63,15 +62,14 @@ describe('ranges that split themselves', () => {
   test('with a chunk size nothing is split: the chunk waits for its slow item', async () => {
     const pool = makePool(2);
     const gate = new Gate();
-    const call = (index: number, shared: SharedArrayBuffer): number => {
-      const slots = new Int32Array(shared);
+    const call = (index: number, slots: Int32Array): number => {
       if (index === 0) {
         Atomics.add(slots, 0, 1);
-        Atomics.wait(slots, 1, 0);
+        while (Atomics.load(slots, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       } else Atomics.add(slots, 3, 1);
-      return process.getBuiltinModule('node:worker_threads').threadId;
+      return process.getBuiltinModule('node:worker_threads').threadId || process.pid;
     };
-    const items = numbers(20).map((n): [number, SharedArrayBuffer] => [n, gate.shared]);
+    const items = numbers(20).map((n): [number, Int32Array] => [n, gate.shared]);
     const results = pool.starmap(call, items, 10);
     await gate.reached();
     await until(() => gate.note === 10);
@@ -119,7 +117,7 @@ describe('sources', () => {
     const pool = makePool(2);
     const gate = new Gate();
     let pulled = 0;
-    function* source(): Generator<[SharedArrayBuffer, number]> {
+    function* source(): Generator<[Int32Array, number]> {
       for (let n = 0; n < 10_000; n += 1) {
         pulled += 1;
         yield [gate.shared, n];
@@ -139,7 +137,7 @@ describe('sources', () => {
     const pool = makePool(2);
     const gate = new Gate();
     let pulled = 0;
-    async function* source(): AsyncGenerator<[SharedArrayBuffer, number]> {
+    async function* source(): AsyncGenerator<[Int32Array, number]> {
       for (let n = 0; n < 100; n += 1) {
         pulled += 1;
         yield [gate.shared, n];
@@ -188,13 +186,13 @@ describe('errors of map', () => {
   test('the first error by index, whatever failed first', async () => {
     const pool = makePool(2);
     const gate = new Gate();
-    const call = (index: number, shared: SharedArrayBuffer): never => {
-      const slots = new Int32Array(shared);
+    const call = (index: number, slots: Int32Array): never => {
       Atomics.add(slots, 0, 1);
-      if (index === 0) while (Atomics.load(slots, 0) < 20) Atomics.wait(slots, 1, 0, 1);
+      if (index === 0)
+        while (Atomics.load(slots, 0) < 20) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       throw new Error(`item ${index}`);
     };
-    const items = numbers(20).map((n): [number, SharedArrayBuffer] => [n, gate.shared]);
+    const items = numbers(20).map((n): [number, Int32Array] => [n, gate.shared]);
     expect((await failure(() => pool.starmap(call, items))).message).toBe('item 0');
     expect((await failure(() => pool.map(failOn, numbers(50), 5))).message).toBe('item 7');
   });
@@ -228,14 +226,13 @@ describe('errors of map', () => {
   test('failFast: rejects at the first error and drops what has not begun', async () => {
     const pool = makePool(2);
     const gate = new Gate();
-    const call = (index: number, shared: SharedArrayBuffer): number => {
-      const slots = new Int32Array(shared);
+    const call = (index: number, slots: Int32Array): number => {
       if (index === 0) throw new Error('at once');
       Atomics.add(slots, 0, 1);
-      Atomics.wait(slots, 1, 0);
+      while (Atomics.load(slots, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       return index;
     };
-    const items = numbers(1000).map((n): [number, SharedArrayBuffer] => [n, gate.shared]);
+    const items = numbers(1000).map((n): [number, Int32Array] => [n, gate.shared]);
     const results = watch(pool.starmap(call, items, { failFast: true }));
     await until(() => results.settled === 1);
     expect((results.error as Error).message).toBe('at once');
@@ -247,14 +244,13 @@ describe('errors of map', () => {
   test('failFast within a chunk of asynchronous tasks: its other tasks do not begin', async () => {
     const pool = makePool(1);
     const gate = new Gate();
-    const call = async (index: number, shared: SharedArrayBuffer): Promise<number> => {
-      const slots = new Int32Array(shared);
+    const call = async (index: number, slots: Int32Array): Promise<number> => {
       Atomics.add(slots, 0, 1);
       if (index === 0) throw new Error('at once');
       while (Atomics.load(slots, 1) === 0) await new Promise((done) => setTimeout(done, 1));
       return index;
     };
-    const items = numbers(50).map((n): [number, SharedArrayBuffer] => [n, gate.shared]);
+    const items = numbers(50).map((n): [number, Int32Array] => [n, gate.shared]);
     expect((await failure(() => pool.starmap(call, items, { failFast: true, chunkSize: 50 }))).message).toBe('at once');
     gate.open();
     expect(await pool.apply(square, [3])).toBe(9);

@@ -26,20 +26,16 @@ describe('items that are handed over in parts', () => {
     const pool = makePool(1);
     await pool.ready();
     const gate = new Gate();
-    const slots = new Int32Array(gate.shared);
     let entered = 0;
     const items = withGetter(() => {
-      Atomics.wait(slots, 0, 0, 20_000);
+      const nap = new Int32Array(new SharedArrayBuffer(4));
+      for (let ms = 0; gate.entered === 0 && ms < 20_000; ms++) Atomics.wait(nap, 0, 0, 1);
       entered = gate.entered;
       return 'read';
     });
     items[0].gate = gate.shared;
     const results = await pool.map((item: Item) => {
-      if (item.gate !== undefined) {
-        const slots = new Int32Array(item.gate as SharedArrayBuffer);
-        Atomics.add(slots, 0, 1);
-        Atomics.notify(slots, 0);
-      }
+      if (item.gate !== undefined) Atomics.add(item.gate as Int32Array, 0, 1);
       return item.late ?? item.id;
     }, items);
     expect(entered).toBe(1);
@@ -78,7 +74,7 @@ describe('items that are handed over in parts', () => {
     items[LATE].gate = gate.shared;
     const failsOnce = (item: Item): number => {
       item.runs = ((item.runs as number) ?? 0) + 1;
-      if (item.gate !== undefined && Atomics.add(new Int32Array(item.gate as SharedArrayBuffer), 0, 1) === 0) {
+      if (item.gate !== undefined && Atomics.add(item.gate as Int32Array, 0, 1) === 0) {
         throw new Error('once');
       }
       return item.runs as number;
@@ -104,10 +100,9 @@ describe('items that are handed over in parts', () => {
     const pool = makePool({ processes: 1, maxPending: 10 });
     const gate = new Gate();
     const before = pool.apply(
-      (shared: SharedArrayBuffer) => {
-        const slots = new Int32Array(shared);
+      (slots: Int32Array) => {
         Atomics.add(slots, 0, 1);
-        Atomics.wait(slots, 1, 0);
+        while (Atomics.load(slots, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       },
       [gate.shared],
     );

@@ -1,16 +1,15 @@
-import { QueueFullError } from 'manycore';
+import { QueueFullError, RawArray } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import { collect, failure, Gate, makePool, numbers, pass, sleep, square, until, watch } from '../helpers.js';
 
-const note = (log: SharedArrayBuffer, name: number): void => {
-  const slots = new Int32Array(log);
+const note = (slots: Int32Array, name: number): void => {
   slots[Atomics.add(slots, 0, 1) + 1] = name;
 };
 
 test('B20 one worker starts calls in the order they were made, also with aborts between', async () => {
   const pool = makePool(1);
   const gate = new Gate();
-  const log = new SharedArrayBuffer(4 * 64);
+  const log = new RawArray('i', 64);
   const blocked = pool.apply(pass, [gate.shared]);
   await gate.reached();
   const calls = numbers(40).map((name) => {
@@ -22,15 +21,14 @@ test('B20 one worker starts calls in the order they were made, also with aborts 
   gate.open();
   await blocked;
   await until(() => calls.every((call) => call.seen.settled === 1));
-  const slots = new Int32Array(log);
-  expect(Array.from(slots.subarray(1, 1 + slots[0]))).toEqual(numbers(40).filter((name) => name % 5 !== 0));
+  expect(Array.from(log.subarray(1, 1 + log[0]))).toEqual(numbers(40).filter((name) => name % 5 !== 0));
   expect(calls.filter((call) => call.seen.error).length).toBe(8);
 });
 
 test('B20 calls and maps share one line', async () => {
   const pool = makePool(1);
   const gate = new Gate();
-  const log = new SharedArrayBuffer(4 * 64);
+  const log = new RawArray('i', 64);
   const blocked = pool.apply(pass, [gate.shared]);
   await gate.reached();
   const calls = [
@@ -44,7 +42,7 @@ test('B20 calls and maps share one line', async () => {
   gate.open();
   await blocked;
   await Promise.all(calls);
-  expect(Array.from(new Int32Array(log).subarray(1, 5))).toEqual([1, 2, 3, 4]);
+  expect(Array.from(log.subarray(1, 5))).toEqual([1, 2, 3, 4]);
 });
 
 test("B21 whenFull 'reject': a call above maxPending is refused, the others are not touched", async () => {
@@ -196,7 +194,7 @@ describe('aborting what waits for a place', () => {
     await first.reached();
     second.open();
     const abort = new AbortController();
-    const items = numbers(5).map((n): [SharedArrayBuffer, number] => [second.shared, n]);
+    const items = numbers(5).map((n): [Int32Array, number] => [second.shared, n]);
     const map = watch(pool.starmap(pass<number>, items, { signal: abort.signal }));
     const behind = pool.apply(square, [3]);
     abort.abort(new Error('not wanted'));

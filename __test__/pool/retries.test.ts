@@ -1,18 +1,18 @@
-import { BrokenPoolError, TimeoutError, WorkerLostError } from 'manycore';
+import { BrokenPoolError, RawArray, TimeoutError, WorkerLostError } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import { failure, Gate, makePool, numbers, ref, spin, square, until, watch } from '../helpers.js';
 
 const failUntil = ref('context.mjs', 'failUntil');
 
 /** Task: ends its worker at the first `bad` runs (slot 3 counts), then returns the number of runs. */
-const dieUntil = (shared: SharedArrayBuffer, good: number): number => {
-  const runs = Atomics.add(new Int32Array(shared), 3, 1) + 1;
+const dieUntil = (shared: Int32Array, good: number): number => {
+  const runs = Atomics.add(shared, 3, 1) + 1;
   if (runs < good) process.exit(9);
   return runs;
 };
 
-const spinUntil = (shared: SharedArrayBuffer, good: number): number => {
-  const runs = Atomics.add(new Int32Array(shared), 3, 1) + 1;
+const spinUntil = (shared: Int32Array, good: number): number => {
+  const runs = Atomics.add(shared, 3, 1) + 1;
   while (runs < good);
   return runs;
 };
@@ -145,28 +145,28 @@ describe('retries', () => {
 
   test('in map only the failing items run again', async () => {
     const pool = makePool({ processes: 2, retries: 3 });
-    const runs = new SharedArrayBuffer(4 * 10);
-    const call = (x: number, shared: SharedArrayBuffer): number => {
-      const count = Atomics.add(new Int32Array(shared), x, 1) + 1;
+    const runs = new RawArray('i', 10);
+    const call = (x: number, shared: Int32Array): number => {
+      const count = Atomics.add(shared, x, 1) + 1;
       if (x % 3 === 0 && count < 3) throw new Error(`item ${x}`);
       return x;
     };
-    const items = numbers(10).map((x): [number, SharedArrayBuffer] => [x, runs]);
+    const items = numbers(10).map((x): [number, Int32Array] => [x, runs]);
     expect(await pool.starmap(call, items, 5)).toEqual(numbers(10));
-    expect(Array.from(new Int32Array(runs))).toEqual(numbers(10).map((x) => (x % 3 === 0 ? 3 : 1)));
+    expect(Array.from(runs)).toEqual(numbers(10).map((x) => (x % 3 === 0 ? 3 : 1)));
   });
 
   test('in map a worker that dies costs only the item that it ran', async () => {
     const pool = makePool({ processes: 2, retries: 1 });
-    const runs = new SharedArrayBuffer(4 * 100);
-    const call = (x: number, shared: SharedArrayBuffer): number => {
-      const count = Atomics.add(new Int32Array(shared), x, 1) + 1;
+    const runs = new RawArray('i', 100);
+    const call = (x: number, shared: Int32Array): number => {
+      const count = Atomics.add(shared, x, 1) + 1;
       if (x % 30 === 10 && count === 1) process.exit(3);
       return x;
     };
-    const items = numbers(100).map((x): [number, SharedArrayBuffer] => [x, runs]);
+    const items = numbers(100).map((x): [number, Int32Array] => [x, runs]);
     expect(await pool.starmap(call, items, 25)).toEqual(numbers(100));
-    expect(Array.from(new Int32Array(runs))).toEqual(numbers(100).map((x) => (x % 30 === 10 ? 2 : 1)));
+    expect(Array.from(runs)).toEqual(numbers(100).map((x) => (x % 30 === 10 ? 2 : 1)));
   });
 });
 

@@ -122,7 +122,7 @@ describe('terminate', () => {
       calls.push(
         pool.starmap(
           pass,
-          numbers(500).map((): [SharedArrayBuffer] => [gate.shared]),
+          numbers(500).map((): [Int32Array] => [gate.shared]),
         ),
       );
       calls.push(pool.starmapAsync(pass, [[gate.shared]]));
@@ -132,7 +132,7 @@ describe('terminate', () => {
     'in imap': async (pool, gate) => {
       const results = pool.istarmap(
         pass,
-        numbers(50).map((): [SharedArrayBuffer] => [gate.shared]),
+        numbers(50).map((): [Int32Array] => [gate.shared]),
       );
       await gate.reached(2);
       return [results.next(), results.next()];

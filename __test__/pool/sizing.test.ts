@@ -1,8 +1,8 @@
 import { cpuCount } from 'manycore';
 import { expect, test } from 'vitest';
-import { Gate, makePool, numbers, pass, ref, sleep, square, threadOf, thrown, until } from '../helpers.js';
+import { Gate, idOf, makePool, numbers, pass, ref, sleep, square, threadOf, thrown, until } from '../helpers.js';
 
-const gated = (gate: Gate, count: number) => numbers(count).map((n): [SharedArrayBuffer, number] => [gate.shared, n]);
+const gated = (gate: Gate, count: number) => numbers(count).map((n): [Int32Array, number] => [gate.shared, n]);
 
 test('B15 a pool starts with minProcesses, grows on demand and never above processes', async () => {
   const pool = makePool({ processes: 3, minProcesses: 1 });
@@ -76,7 +76,7 @@ test('B17 idle workers above minProcesses go, those below stay', async () => {
   await until(() => pool.workers.length === 1);
   await sleep(60);
   expect(pool.workers.length).toBe(1);
-  const thread = pool.workers[0].threadId;
+  const thread = idOf(pool.workers[0]);
   expect(await pool.apply(threadOf)).toBe(thread);
 });
 

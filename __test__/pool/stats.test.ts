@@ -1,6 +1,6 @@
 import type { Progress } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { failure, Gate, makePool, numbers, pass, ref, runScript, square, threadOf, until } from '../helpers.js';
+import { failure, Gate, idOf, makePool, numbers, pass, ref, runScript, square, threadOf, until } from '../helpers.js';
 
 describe('stats', () => {
   test('each worker tells how long it took to start, waited and worked', async () => {
@@ -85,11 +85,11 @@ describe('events', () => {
     const pool = makePool(2);
     const started: number[] = [];
     const ended: number[] = [];
-    pool.on('workerStart', (worker) => started.push(worker.threadId));
-    pool.on('workerExit', (worker) => ended.push(worker.threadId));
+    pool.on('workerStart', (worker) => started.push(idOf(worker)));
+    pool.on('workerExit', (worker) => ended.push(idOf(worker)));
     await pool.ready();
     expect(started.length).toBe(2);
-    expect(started.sort()).toEqual(pool.workers.map((worker) => worker.threadId).sort());
+    expect(started.sort()).toEqual(pool.workers.map(idOf).sort());
     expect(started).toContain(await pool.apply(threadOf));
     await pool.terminate();
     expect(ended.sort()).toEqual(started.sort());

@@ -43,8 +43,9 @@ describe('submission', () => {
   test('B3 imapUnordered yields as completed', async () => {
     const pool = makePool(2);
     const gate = new Gate();
-    const call = (name: string, shared: SharedArrayBuffer): string => {
-      if (name === 'slow') Atomics.wait(new Int32Array(shared), 1, 0);
+    const call = (name: string, shared: Int32Array): string => {
+      if (name === 'slow')
+        while (Atomics.load(shared, 1) === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
       return name;
     };
     const results = pool.istarmapUnordered(call, [

@@ -27,11 +27,9 @@ test('mapSync and starmapSync: order, chunk sizes, empty sources', () => {
 
 test('mapSync uses all workers', () => {
   const pool = makePool(2);
-  const meet = (index: number, shared: SharedArrayBuffer): number => {
-    const slots = new Int32Array(shared);
+  const meet = (index: number, slots: Int32Array): number => {
     Atomics.add(slots, 0, 1);
-    Atomics.notify(slots, 0);
-    for (let here = Atomics.load(slots, 0); here < 2; here = Atomics.load(slots, 0)) Atomics.wait(slots, 0, here);
+    while (Atomics.load(slots, 0) < 2) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     return index;
   };
   const gate = new Gate();
@@ -103,10 +101,8 @@ test('asynchronous calls go on during a blocking one and are delivered afterward
   const asynchronous = pool.apply(pass<string>, [gate.shared, 'async']);
   const results = pool.map(square, numbers(100));
   await gate.reached();
-  const release = (shared: SharedArrayBuffer): string => {
-    const slots = new Int32Array(shared);
+  const release = (slots: Int32Array): string => {
     Atomics.store(slots, 1, 1);
-    Atomics.notify(slots, 1);
     return 'released';
   };
   expect(pool.applySync(release, [gate.shared])).toBe('released');
@@ -117,7 +113,7 @@ test('asynchronous calls go on during a blocking one and are delivered afterward
 test('what a blocking call transfers and shares', () => {
   const pool = makePool(1);
   const gate = new Gate();
-  pool.applySync((shared: SharedArrayBuffer) => Atomics.store(new Int32Array(shared), 3, 8), [gate.shared]);
+  pool.applySync((shared: Int32Array) => Atomics.store(shared, 3, 8), [gate.shared]);
   expect(gate.note).toBe(8);
   const moved = new Float64Array(10).fill(2);
   const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);

@@ -145,8 +145,7 @@ describe('report', () => {
 
 describe('concurrency', () => {
   /** Notes in slot 3 the most tasks that were ever in flight at once; slot 0 counts those in flight. */
-  const overlap = async (shared: SharedArrayBuffer, ms: number): Promise<number> => {
-    const slots = new Int32Array(shared);
+  const overlap = async (slots: Int32Array, ms: number): Promise<number> => {
     const now = Atomics.add(slots, 0, 1) + 1;
     if (now > Atomics.load(slots, 3)) Atomics.store(slots, 3, now);
     await new Promise((done) => setTimeout(done, ms));
@@ -157,7 +156,7 @@ describe('concurrency', () => {
   test('one asynchronous task at a time in a worker, if nothing else is asked for', async () => {
     const pool = makePool(1);
     const gate = new Gate();
-    const items = [3, 1, 2, 1].map((ms): [SharedArrayBuffer, number] => [gate.shared, ms]);
+    const items = [3, 1, 2, 1].map((ms): [Int32Array, number] => [gate.shared, ms]);
     expect(await pool.starmap(overlap, items)).toEqual([3, 1, 2, 1]);
     expect(await Promise.all(items.map((args) => pool.apply(overlap, args)))).toEqual([3, 1, 2, 1]);
     expect(gate.note).toBe(1);
@@ -173,7 +172,7 @@ describe('concurrency', () => {
     gate.open();
     expect(await Promise.all(calls)).toEqual(numbers(9));
     const most = new Gate();
-    const items = numbers(20).map((n): [SharedArrayBuffer, number] => [most.shared, n % 4]);
+    const items = numbers(20).map((n): [Int32Array, number] => [most.shared, n % 4]);
     expect(await pool.starmap(overlap, items)).toEqual(numbers(20).map((n) => n % 4));
     expect(most.note).toBe(3);
   });
@@ -181,7 +180,7 @@ describe('concurrency', () => {
   test('map with concurrency of the call', async () => {
     const pool = makePool(2);
     const gate = new Gate();
-    const items = numbers(12).map((n): [SharedArrayBuffer, number] => [gate.shared, n]);
+    const items = numbers(12).map((n): [Int32Array, number] => [gate.shared, n]);
     const results = pool.starmap(passAsync<number>, items, { concurrency: 4 });
     await gate.reached(8);
     await sleep(20);

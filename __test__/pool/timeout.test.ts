@@ -4,6 +4,7 @@ import {
   collect,
   failure,
   Gate,
+  idOf,
   makePool,
   numbers,
   pass,
@@ -21,8 +22,8 @@ import {
 const never = (): Promise<never> => new Promise(() => {});
 
 /** Task: loops for ever at its first run (slot 3 counts), returns the number of runs afterwards. */
-const spinOnce = (shared: SharedArrayBuffer): number => {
-  const runs = Atomics.add(new Int32Array(shared), 3, 1) + 1;
+const spinOnce = (shared: Int32Array): number => {
+  const runs = Atomics.add(shared, 3, 1) + 1;
   while (runs === 1);
   return runs;
 };
@@ -100,12 +101,12 @@ describe('timeout and grace', () => {
   test('in map the time is per task: the others finish, then the map rejects', async () => {
     const pool = makePool({ processes: 2, grace: 0 });
     const gate = new Gate();
-    const call = (x: number, shared: SharedArrayBuffer): number => {
+    const call = (x: number, shared: Int32Array): number => {
       while (x === 3);
-      Atomics.add(new Int32Array(shared), 3, 1);
+      Atomics.add(shared, 3, 1);
       return x;
     };
-    const items = numbers(20).map((x): [number, SharedArrayBuffer] => [x, gate.shared]);
+    const items = numbers(20).map((x): [number, Int32Array] => [x, gate.shared]);
     // So long that the others do not reach it, however busy the machine is.
     const timeout = 1000;
     expect(await failure(() => pool.starmap(call, items, { timeout }))).toBeInstanceOf(TimeoutError);
@@ -169,7 +170,7 @@ describe('timeout and grace', () => {
     await sleep(30);
     gate.open();
     expect(await neighbour).toBe('kept');
-    await until(() => pool.workers.length === 1 && pool.workers[0].threadId !== thread);
+    await until(() => pool.workers.length === 1 && idOf(pool.workers[0]) !== thread);
     expect(gate.entered).toBe(1);
     expect(await pool.map(square, numbers(5))).toEqual(numbers(5).map(square));
   });

@@ -1,6 +1,6 @@
 import { Pool, PoolTerminatedError, SerializationError, StateError, TimeoutError } from 'manycore';
 import { describe, expect, test, vi } from 'vitest';
-import { echo, failure, Gate, makePool, pass, ref, square, thrown, watch } from '../helpers.js';
+import { echo, failure, Gate, makePool, pass, ref, square, threadOf, thrown, watch } from '../helpers.js';
 
 describe('apply and applyAsync', () => {
   test('105 apply: positional arguments, and named ones as an object', async () => {
@@ -135,13 +135,13 @@ describe('errors', () => {
 
   test('130 an unsendable result rejects that call 20 times over; the same worker goes on', async () => {
     const pool = makePool(1);
-    const thread = await pool.apply(() => process.getBuiltinModule('node:worker_threads').threadId);
+    const thread = await pool.apply(threadOf);
     for (let round = 0; round < 20; round += 1) {
       const error = await failure(() => pool.apply(() => ({ list: [1, Symbol('unsendable')] })));
       expect(error).toBeInstanceOf(SerializationError);
       expect(error.message).toContain('list[1]');
     }
-    expect(await pool.apply(() => process.getBuiltinModule('node:worker_threads').threadId)).toBe(thread);
+    expect(await pool.apply(threadOf)).toBe(thread);
   });
 });
 

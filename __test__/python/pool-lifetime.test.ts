@@ -5,6 +5,7 @@ import {
   echo,
   failure,
   Gate,
+  idOf,
   makePool,
   numbers,
   pass,
@@ -40,7 +41,7 @@ describe('making and ending', () => {
     const map = watch(
       pool.starmap(
         pass,
-        numbers(10_000).map(() => [gate.shared] as [SharedArrayBuffer]),
+        numbers(10_000).map(() => [gate.shared] as [Int32Array]),
         1,
       ),
     );
@@ -103,7 +104,7 @@ describe('maxTasksPerChild', () => {
   test('131 workers are replaced after so many tasks, and every result is right', async () => {
     const pool = makePool({ processes: 3, maxTasksPerChild: 10 });
     await pool.ready();
-    const first = new Set(pool.workers.map((worker) => worker.threadId));
+    const first = new Set(pool.workers.map(idOf));
     const threads = await pool.map(threadOf, numbers(100), 1);
     const counts = new Map<number, number>();
     for (const thread of threads) counts.set(thread, (counts.get(thread) ?? 0) + 1);
@@ -111,7 +112,7 @@ describe('maxTasksPerChild', () => {
     expect(counts.size).toBeGreaterThanOrEqual(10);
     expect(await pool.map(square, numbers(100))).toEqual(numbers(100).map(square));
     await until(() => pool.workers.length === 3);
-    expect(pool.workers.filter((worker) => first.has(worker.threadId))).toEqual([]);
+    expect(pool.workers.filter((worker) => first.has(idOf(worker)))).toEqual([]);
     expect(await pool.apply(square, [5])).toBe(25);
   });
 

@@ -5,8 +5,8 @@ const node = process as unknown as { reallyExit(code: number): never; readonly _
 export interface EndWatcher {
   /** It ends by itself, with this code. What this throws changes nothing. */
   left(code: number): void;
-  /** It ends with an error that nobody caught. */
-  threw(error: unknown): void;
+  /** It ends with an error that nobody caught. `exiting`: while it was ending already, whose code stays. */
+  threw(error: unknown, exiting: boolean): void;
 }
 
 /**
@@ -32,13 +32,13 @@ export function watchEnd(watcher: EndWatcher): void {
       return exit.call(process, code);
     } catch (error) {
       if (!node._exiting) throw error;
-      watcher.threw(error);
+      watcher.threw(error, true);
       // The listeners have been called; this time it ends.
       return exit.call(process, code);
     }
   };
   process.on('uncaughtExceptionMonitor', (error) => {
     const caught = process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback();
-    if (!caught) watcher.threw(error);
+    if (!caught) watcher.threw(error, node._exiting === true);
   });
 }

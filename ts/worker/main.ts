@@ -45,10 +45,10 @@ watchEnd({
       memory.u32[control / 4 + Control.exited] = 1;
     }
   },
-  threw(error) {
+  threw(error, exiting) {
     tellError(Told.threw, error);
     // Node would print it, as of a program of its own; the pool tells of it.
-    if (child) process.exit(1);
+    if (child && !exiting) process.exit(1);
   },
 });
 
