@@ -14,7 +14,7 @@ test('map, starmap, apply, imap and imapUnordered at module level', async () => 
 test('they use workers, and the same ones again', async () => {
   const threads = new Set<number>();
   for (const _ of numbers(20)) threads.add(await apply(threadOf));
-  expect(threads.has(process.getBuiltinModule('node:worker_threads').threadId)).toBe(false);
+  expect(threads.has(threadOf())).toBe(false);
   const before = new Set(await map(threadOf, numbers(50), 1));
   for (const thread of threads) before.add(thread);
   const after = await map(threadOf, numbers(50), 1);

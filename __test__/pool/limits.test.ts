@@ -12,6 +12,7 @@ import {
   ref,
   square,
   threadOf,
+  threadsOnly,
   until,
   watch,
 } from '../helpers.js';
@@ -135,7 +136,7 @@ describe('calls made from callbacks', () => {
     expect(new Set(seen)).toEqual(new Set([4]));
   });
 
-  test('a getter that makes a call in the middle of one that moves a buffer', async () => {
+  threadsOnly('shared buffers')('a getter that makes a call in the middle of one that moves a buffer', async () => {
     const pool = makePool(1);
     const moved = new ArrayBuffer(8);
     const calls: Promise<unknown>[] = [];

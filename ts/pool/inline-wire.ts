@@ -3,6 +3,7 @@ import { Decoder, Encoder, type Hooks } from '../internal/codec/index.js';
 import { define } from '../internal/functions/define.js';
 import type { AnyFunction, Definition } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
+import { loadNative } from '../internal/load-native.js';
 import { asTransfer } from '../transfer.js';
 import { checkCloneable, parcelOf, unpack } from './attachments.js';
 import type { Transferable } from './options.js';
@@ -49,6 +50,11 @@ export class Wire implements Hooks {
   #draft: Draft = { shared: [], packed: [], transfer: [] };
   #attached: ReadonlyMap<number, unknown> = new Map();
   #nextId = 1;
+
+  constructor() {
+    // The codec asks it what a shared object's number is.
+    loadNative();
+  }
 
   /** One message with all of `values`; `label` names them in errors: `args[2].db`. */
   pack(values: readonly unknown[], label: string, transfer?: readonly Transferable[]): Message {
