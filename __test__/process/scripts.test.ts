@@ -85,7 +85,7 @@ describe.each(methods)("by '%s'", (method) => {
   });
 });
 
-test('a child process and its own end when their parent is killed, whatever they do', async () => {
+test('B40 a child process and its own end when their parent is killed, whatever they do', async () => {
   const script = startScript('process.mjs', ['orphans', 'spawn']);
   await until(() => script.soFar().split('pid ').length === 3);
   const pids = [...script.soFar().matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
