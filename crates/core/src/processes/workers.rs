@@ -58,7 +58,9 @@ impl Default for FarWorkers {
 impl FarWorkers {
     /// The process of that index has died, or its worker has left.
     pub fn rise(&self, process: usize) {
-        let seated = self.seated().workers.remove(&process);
+        let mut all = self.seated();
+        // While nobody else can look: who comes second finds the seat free when this returns.
+        let seated = all.workers.remove(&process);
         drop(seated);
     }
 
