@@ -17,6 +17,19 @@ const suites = [
     },
   }),
   vitestTests('TypeScript tests'),
+  // What can end a worker, and what a pool makes of it: once more with child processes.
+  vitestTests('TypeScript tests of pools, in child processes', {
+    env: { MANYCORE_TEST_CONTEXT: 'spawn' },
+    files: [
+      '__test__/lifecycle/exit.test.ts',
+      '__test__/lifecycle/memory.test.ts',
+      '__test__/lifecycle/throw.test.ts',
+      '__test__/pool/abort.test.ts',
+      '__test__/pool/retries.test.ts',
+      '__test__/pool/timeout.test.ts',
+      '__test__/pool/values.test.ts',
+    ],
+  }),
 ];
 
 const results = [];

@@ -1,6 +1,6 @@
 import { currentTask } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { collect, failure, Gate, makePool, numbers, passAsync, ref, sleep, square } from '../helpers.js';
+import { collect, failure, Gate, makePool, numbers, passAsync, ref, sleep, square, threadsOnly } from '../helpers.js';
 
 const describeTask = ref('context.mjs', 'describe');
 
@@ -103,7 +103,7 @@ describe('report', () => {
     expect(seen).toEqual(values);
   });
 
-  test('shared memory can be reported', async () => {
+  threadsOnly('shared buffers')('shared memory can be reported', async () => {
     const pool = makePool(1);
     const seen: { shared: Int32Array }[] = [];
     const onReport = (value: unknown) => void seen.push(value as { shared: Int32Array });

@@ -29,8 +29,12 @@ export function cargoTests(name, args, { env, toolchain, hint, minutes = 10 } = 
   };
 }
 
-/** A suite of TypeScript tests: what vitest runs with this configuration, under the Node at `node`; killed likewise. */
-export function vitestTests(name, { node = process.execPath, config = 'vitest.config.ts', minutes = 10 } = {}) {
+/**
+ * A suite of TypeScript tests: what vitest runs with this configuration, of these files if there are any, under the Node
+ * at `node`; killed likewise.
+ */
+export function vitestTests(name, options = {}) {
+  const { node = process.execPath, config = 'vitest.config.ts', files = [], env, minutes = 10 } = options;
   return {
     name,
     async run() {
@@ -38,8 +42,8 @@ export function vitestTests(name, { node = process.execPath, config = 'vitest.co
       try {
         const report = join(folder, 'vitest.json');
         const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-        const args = ['node_modules/vitest/vitest.mjs', 'run', '--config', config, ...reporters];
-        const { code, signal } = await run(node, args, { limit: minutes * 60_000 });
+        const args = ['node_modules/vitest/vitest.mjs', 'run', '--config', config, ...reporters, ...files];
+        const { code, signal } = await run(node, args, { env: { ...process.env, ...env }, limit: minutes * 60_000 });
         if (!existsSync(report)) return { code, signal, passed: 0, failed: 0 };
         const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
         const tests = testResults.flatMap((file) => file.assertionResults);
