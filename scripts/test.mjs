@@ -25,6 +25,7 @@ const suites = [
       '__test__/lifecycle/memory.test.ts',
       '__test__/lifecycle/throw.test.ts',
       '__test__/pool/abort.test.ts',
+      '__test__/pool/imap.test.ts',
       '__test__/pool/retries.test.ts',
       '__test__/pool/timeout.test.ts',
       '__test__/pool/values.test.ts',
