@@ -85,6 +85,16 @@ describe('after the end of the process', () => {
     expect(await other.killed()).toBe('');
   });
 
+  test('a block that a child process has made outlives the child, and not the process', async () => {
+    const blocks = new Blocks();
+    const name = newName();
+    await blocks.tell(`child ${name}`);
+    expect(isThere(name)).toBe(true);
+    await blocks.tell(`attach ${name}`);
+    expect(await blocks.killed()).toBe(`manycore: ${leaked(1)}: ${name}\n`);
+    await until(() => !isThere(name));
+  });
+
   test('a name that was refused is not removed', async () => {
     const [own, other] = [new Blocks(), new Blocks()];
     const name = await own.create();

@@ -4,6 +4,7 @@ import type { ResourceLimits } from 'node:worker_threads';
 import { REGION_FILE, setupBytes, startVariable } from './child.js';
 import { memory } from './memory.js';
 import { native, nativePath, type ProcessPlace } from './native.js';
+import { prepareTracker } from './tracker.js';
 
 /** How a child process is started. */
 export interface ChildOptions {
@@ -34,6 +35,8 @@ export class Child {
   constructor(options: ChildOptions) {
     const bytes = setupBytes(options.setup);
     const block = memory.store(bytes, bytes.length);
+    // The child's blocks have this process' tracker, so that they outlive the child.
+    prepareTracker();
     const { number, ticket, file } = reserve(block);
     this.#number = number;
     const start = { pid: process.pid, addon: nativePath, ticket, setup: [block, bytes.length] } as const;

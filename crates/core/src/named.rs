@@ -117,6 +117,11 @@ impl Names {
         Ok(block)
     }
 
+    /// Has this process' tracker do what a record says that a child of this process sends.
+    pub fn pass(&self, record: &[u8]) -> std::io::Result<()> {
+        self.tracker().pass(record)
+    }
+
     /// Takes a block's name away; its tracker need not do so any more.
     pub fn unlink(&self, name: &str) -> Result<(), NameError> {
         let mut tracker = self.tracker();

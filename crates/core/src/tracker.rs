@@ -70,6 +70,18 @@ impl Tracker {
         }
     }
 
+    /// Does what a record says that another process sends, which has no tracker of its own.
+    pub fn pass(&mut self, record: &[u8]) -> Result<()> {
+        for text in record.split(|byte| *byte == 0).filter_map(|text| str::from_utf8(text).ok()) {
+            match read(text) {
+                Some((name, Some(identity))) => self.register(name, identity)?,
+                Some((name, None)) => self.unregister(name),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Sends a record. False: no tracker hears it.
     fn tell(&mut self, record: &[u8]) -> bool {
         let heard = self.link.as_mut().is_some_and(|link| link.write_all(record).is_ok());
@@ -110,13 +122,20 @@ pub fn serve(mut records: impl BufRead, mut remove: impl FnMut(&str, u64) -> boo
 }
 
 fn obey(names: &mut BTreeMap<String, u64>, record: &str) {
-    if let Some(name) = record.strip_prefix('-') {
-        names.remove(name);
-    } else if let Some((identity, name)) = record.strip_prefix('+').and_then(|rest| rest.split_once(':'))
-        && let Ok(identity) = identity.parse()
-    {
-        names.insert(name.into(), identity);
+    match read(record) {
+        Some((name, Some(identity))) => drop(names.insert(name.into(), identity)),
+        Some((name, None)) => drop(names.remove(name)),
+        None => {}
     }
+}
+
+/// The name in a record, and the identity if it is to be remembered.
+fn read(record: &str) -> Option<(&str, Option<u64>)> {
+    if let Some(name) = record.strip_prefix('-') {
+        return Some((name, None));
+    }
+    let (identity, name) = record.strip_prefix('+')?.split_once(':')?;
+    Some((name, Some(identity.parse().ok()?)))
 }
 
 /// What a tracker that removed these names tells the user, in CPython's words. Nothing if there were none.

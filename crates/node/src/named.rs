@@ -7,6 +7,7 @@
 //! * the buffer **object**: an asynchronous call of Node's that uses the addresses holds on to it, also when the bytes were
 //!   taken from it, as closing does.
 
+use crate::environment::registry;
 use manycore_core::named::{self, NameError, Names};
 use manycore_os::helper::Program;
 use manycore_os::named::Block;
@@ -44,7 +45,13 @@ fn refused(error: NameError) -> Error<String> {
 pub fn prepare_tracker(file: String, arguments: Vec<String>, environment: Vec<String>) {
     // The tracker's pipe lives in a static: the image must not be unloaded with the worker that loaded it.
     retain_current_module_for_unload_safety();
+    let Ok(registry) = registry() else { return };
+    let tree = registry.tree();
     NAMES.prepare(|| {
+        if let Some(launch) = tree.far_tracker() {
+            return launch;
+        }
+        tree.pass_records(|record| NAMES.pass(record).is_ok());
         let environment = environment.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
         named::launcher(Program { file, arguments, environment })
     });

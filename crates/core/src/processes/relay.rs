@@ -7,7 +7,7 @@ use super::request::first;
 use super::serve::First;
 use super::table::{Entry, TRAY, Whom};
 use super::ticket::Ticket;
-use super::workers::FarWorkers;
+use super::workers::{FarWorkers, read, write};
 use crate::blocks::Blocks;
 use crate::contexts::{AttachError, Contexts};
 use crate::keeper;
@@ -15,6 +15,7 @@ use crate::pool::Pool;
 use crate::primitives::Parties;
 use crate::sync::pause;
 use crate::sync::shared::Ordering;
+use crate::tracker::Launch;
 use manycore_os::process::{self, Exit, Process, Watch};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
@@ -75,6 +76,29 @@ pub struct Tree {
     relay: Mutex<bool>,
     /// Wakes the watch; there is one as soon as the threads run.
     watch: OnceLock<Arc<Watch>>,
+    tracker: OnceLock<PassRecord>,
+}
+
+/// Passes a record to this process' tracker of named blocks. False: it has none.
+type PassRecord = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+
+/// The way to the tracker of the first process, for a process that has none of its own.
+struct FarTracker(&'static Tree);
+
+impl std::io::Write for FarTracker {
+    fn write(&mut self, record: &[u8]) -> std::io::Result<usize> {
+        let Side::Child { link, .. } = &self.0.side else { return Err(std::io::ErrorKind::Unsupported.into()) };
+        let (blocks, me) = (&self.0.blocks, link.number());
+        let block = blocks.alloc(me, record.len()).map_err(std::io::Error::other)?;
+        write(blocks, block, record);
+        let done = link.ask(blocks.region(), Whom::First, first::TRACK, &[record.len() as u32, block]).at(0);
+        blocks.free(me, block).map_err(std::io::Error::other)?;
+        if done == 1 { Ok(record.len()) } else { Err(std::io::ErrorKind::NotFound.into()) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Why a process could not be started, attached or watched.
@@ -110,8 +134,19 @@ impl Tree {
 
     fn of(blocks: Arc<Blocks>, contexts: Arc<Contexts>, side: Side, pools: FindPool) -> Self {
         let (watched, news, relay) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let (workers, watch) = (FarWorkers::default(), OnceLock::new());
-        Self { blocks, contexts, side, workers, pools, watched, news, relay, watch }
+        let (workers, watch, tracker) = (FarWorkers::default(), OnceLock::new(), OnceLock::new());
+        Self { blocks, contexts, side, workers, pools, watched, news, relay, watch, tracker }
+    }
+
+    /// What is done with the records of children for the tracker of named blocks. What was said first counts.
+    pub fn pass_records(&self, pass: impl Fn(&[u8]) -> bool + Send + Sync + 'static) {
+        let _ = self.tracker.set(Box::new(pass));
+    }
+
+    /// How a child reaches the tracker of named blocks, which is that of the first process. None: this is the first.
+    pub fn far_tracker(&'static self) -> Option<Launch> {
+        self.link()?;
+        Some(Box::new(move || Ok(Box::new(FarTracker(self)))))
     }
 
     /// The way to those that serve this process; the first one has none.
@@ -361,6 +396,10 @@ impl Tree {
     fn as_first(&'static self, first: &First, client: Entry<'_>, op: u32, values: &Values) -> Values {
         match op {
             first::ATTACH => Values::new(&[u32::from(self.adopt(client))]),
+            first::TRACK => {
+                let record = read(&self.blocks, values.at(1), values.at(0) as usize);
+                Values::new(&[u32::from(self.tracker.get().is_some_and(|pass| pass(&record)))])
+            }
             first::ENDED => {
                 self.bury(first, values.at(0));
                 Values::new(&[])

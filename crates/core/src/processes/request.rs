@@ -40,6 +40,8 @@ pub mod first {
     pub const RESERVE: u32 = 18;
     /// number: a child of this process has ended.
     pub const ENDED: u32 = 19;
+    /// bytes, the block that has them: a record for the tracker of named blocks. Answers 1, or 0 if it has none.
+    pub const TRACK: u32 = 20;
 }
 
 /// A request to the parent, by the worker of one of its pools.

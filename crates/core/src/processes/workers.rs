@@ -181,7 +181,7 @@ const fn answer(next: Next) -> u32 {
     }
 }
 
-fn write(blocks: &Blocks, block: u32, bytes: &[u8]) {
+pub(super) fn write(blocks: &Blocks, block: u32, bytes: &[u8]) {
     for (i, four) in bytes.chunks(4).enumerate() {
         let mut word = [0; 4];
         word[..four.len()].copy_from_slice(four);
@@ -191,7 +191,7 @@ fn write(blocks: &Blocks, block: u32, bytes: &[u8]) {
     }
 }
 
-fn read(blocks: &Blocks, block: u32, bytes: usize) -> Vec<u8> {
+pub(super) fn read(blocks: &Blocks, block: u32, bytes: usize) -> Vec<u8> {
     let word = |i| blocks.region().word(Blocks::payload(block) + i * 4).map_or(0, |word| word.load(Ordering::Relaxed));
     let mut all: Vec<_> = (0..bytes.div_ceil(4)).flat_map(|i| word(i).to_le_bytes()).collect();
     all.truncate(bytes);

@@ -1,4 +1,4 @@
-import { native, nativePath } from '../internal/native.js';
+import { native, nativePath } from './native.js';
 
 /** All of its work is in the addon. Its title keeps it from those who end every `node`. */
 const program = "process.title = 'manycore-tracker'; require(process.argv[1]).serveTracker()";
@@ -7,7 +7,7 @@ let prepared = false;
 
 /**
  * Says how the process is started that removes this process' named blocks if it is killed. It starts with the first
- * block that needs it; all threads share it.
+ * block that needs it; all threads share it, and all processes that share this one's memory.
  */
 export function prepareTracker(): void {
   if (prepared) return;
