@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { SerializationError } from 'manycore';
 import { describe, expect, test } from 'vitest';
-import { failure, makePool, ref } from '../helpers.js';
+import { failure, makePool, ref, threadsOnly } from '../helpers.js';
 
 const movable = ref('transfer.mjs', 'makeMovable');
 const failing = ref('transfer.mjs', 'failWithMovable');
@@ -41,7 +41,8 @@ describe.each([{ processes: 2 }, { context: 'inline' as const }])('what can only
     expect(pool.stats().restarts).toBe(0);
   });
 
-  test('and was moved already fails its own result, and no result that moves nothing', async () => {
+  const ports = options.context === 'inline' ? test : threadsOnly('moved ports');
+  ports('and was moved already fails its own result, and no result that moves nothing', async () => {
     const pool = makePool(options);
     const makePort = ref('transfer.mjs', 'makePort');
     const { port } = await pool.apply(makePort, [0]);
@@ -69,7 +70,7 @@ describe('a Socket', () => {
     expect(error.message).toContain('a Socket');
   });
 
-  test('is moved where Node can move connections, and refused elsewhere', async () => {
+  threadsOnly('moved connections')('is moved where Node can move connections, and refused elsewhere', async () => {
     const pool = makePool(1);
     const said = new Promise<unknown>((resolve) => {
       const server = net.createServer({ pauseOnConnect: true }, (connection) => {

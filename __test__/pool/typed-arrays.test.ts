@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { collect, failure, Gate, makePool, numbers, pass, square } from '../helpers.js';
+import { collect, failure, Gate, makePool, numbers, pass, square, threadsOnly } from '../helpers.js';
 
 const kinds = [
   Int8Array,
@@ -71,7 +71,7 @@ describe('typed arrays', () => {
     expect(results.every((value, index) => Object.is(value, input[index]))).toBe(true);
   });
 
-  test('an array over a SharedArrayBuffer is read in place', async () => {
+  threadsOnly('shared buffers')('an array over a SharedArrayBuffer is read in place', async () => {
     const pool = makePool(1);
     const gate = new Gate();
     const blocked = pool.apply(pass, [gate.shared]);
@@ -88,7 +88,7 @@ describe('typed arrays', () => {
     expect(await fromOwn).toEqual(new Float64Array(100));
   });
 
-  test('an array over a SharedArrayBuffer gives a result of its own', async () => {
+  threadsOnly('shared buffers')('an array over a SharedArrayBuffer gives a result of its own', async () => {
     const pool = makePool(2);
     const shared = new Int32Array(new SharedArrayBuffer(40)).fill(6);
     const results = await pool.map(square, shared);
