@@ -13,8 +13,12 @@
 //! rings a context of another process leaves a bit there, and that one's relay calls the event loop. A process ends when
 //! its parent does.
 
+#[cfg(not(miri))]
+mod bytes;
 #[cfg_attr(miri, allow(dead_code, reason = "who asks is not interpreted"))]
 mod desk;
+#[cfg(not(miri))]
+mod far_worker;
 #[cfg(not(miri))]
 mod link;
 #[cfg(not(miri))]
@@ -31,6 +35,8 @@ mod ticket;
 mod workers;
 
 #[cfg(not(miri))]
+pub use far_worker::{FarWorker, SitError};
+#[cfg(not(miri))]
 pub(crate) use link::{FarObjects, Link};
 #[cfg(not(miri))]
 pub(crate) use relay::FindPool;
@@ -41,5 +47,3 @@ pub(crate) use serve::First;
 pub(crate) use table::Entry;
 #[cfg(not(miri))]
 pub(crate) use ticket::Ticket;
-#[cfg(not(miri))]
-pub use workers::{FarWorker, SitError};

@@ -1,13 +1,14 @@
 //! The threads of a process that shares its region: the relay serves those who ask, calls event loops and deals with
 //! deaths; the watch notices deaths. They are started with the first child, and in every child.
 
+use super::bytes::{read, write};
 use super::desk::{self, Values, take_pending};
 use super::link::Link;
 use super::request::first;
 use super::serve::First;
 use super::table::{Entry, TRAY, Whom};
 use super::ticket::Ticket;
-use super::workers::{FarWorkers, read, write};
+use super::workers::FarWorkers;
 use crate::blocks::Blocks;
 use crate::contexts::{AttachError, Contexts};
 use crate::keeper;
