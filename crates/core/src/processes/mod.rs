@@ -32,6 +32,8 @@ mod table;
 #[cfg(not(miri))]
 mod ticket;
 #[cfg(not(miri))]
+mod tree;
+#[cfg(not(miri))]
 mod workers;
 
 #[cfg(not(miri))]
@@ -39,11 +41,11 @@ pub use far_worker::{FarWorker, SitError};
 #[cfg(not(miri))]
 pub(crate) use link::{FarObjects, Link};
 #[cfg(not(miri))]
-pub(crate) use relay::FindPool;
-#[cfg(not(miri))]
-pub use relay::{Tree, TreeError};
-#[cfg(not(miri))]
 pub(crate) use serve::First;
 pub(crate) use table::Entry;
 #[cfg(not(miri))]
 pub(crate) use ticket::Ticket;
+#[cfg(not(miri))]
+pub(crate) use tree::FindPool;
+#[cfg(not(miri))]
+pub use tree::{Tree, TreeError};
