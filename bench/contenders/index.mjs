@@ -2,6 +2,7 @@
 //
 //   static group       'manycore' | 'peer' | 'baseline'
 //   static settings    the settings worth trying; the first is the default, a tuned shape takes the fastest
+//   static processSettings   the same for a pool of child processes, where the library has one
 //   load()             imports the library
 //   start(workers, s)  makes a pool of that many workers with one of `settings`
 //   call(name, arg)    runs one function of work.cjs in a worker: a promise of its result

@@ -4,6 +4,7 @@ import work from '../work.cjs';
 export default class {
   static group = 'manycore';
   static settings = [{}];
+  static processSettings = [{ context: 'spawn' }];
   #Pool;
   #Queue;
   #pool;
@@ -13,8 +14,8 @@ export default class {
     ({ Pool: this.#Pool, Queue: this.#Queue } = await import(entry));
   }
 
-  start(workers) {
-    this.#pool = new this.#Pool(workers);
+  start(workers, settings) {
+    this.#pool = new this.#Pool({ processes: workers, ...settings });
   }
 
   call(name, arg) {

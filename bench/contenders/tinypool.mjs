@@ -14,6 +14,10 @@ export default class {
     { useAtomics: false, concurrentTasksPerWorker: 1 },
     { useAtomics: false, concurrentTasksPerWorker: 8 },
   ];
+  static processSettings = [
+    { runtime: 'child_process', concurrentTasksPerWorker: 1 },
+    { runtime: 'child_process', concurrentTasksPerWorker: 8 },
+  ];
   #Tinypool;
   #pool;
 

@@ -6,7 +6,8 @@ const script = fileURLToPath(new URL('./workers/workerpool.cjs', import.meta.url
 export default class {
   static group = 'peer';
   static package = 'workerpool';
-  static settings = [{}];
+  static settings = [{ workerType: 'thread' }];
+  static processSettings = [{ workerType: 'process' }];
   #lib;
   #pool;
 
@@ -14,8 +15,8 @@ export default class {
     this.#lib = (await import('workerpool')).default;
   }
 
-  start(workers) {
-    this.#pool = this.#lib.pool(script, { workerType: 'thread', minWorkers: workers, maxWorkers: workers });
+  start(workers, settings) {
+    this.#pool = this.#lib.pool(script, { minWorkers: workers, maxWorkers: workers, ...settings });
   }
 
   call(name, arg) {

@@ -22,12 +22,11 @@ export async function time(run) {
 }
 
 /**
- * Tries every setting of a contender with a pool of its own, twice in turn, and returns the setting whose better
+ * Tries every one of `settings` (by default the contender's own) with a pool of its own, twice in turn, and returns the setting whose better
  * trial took least, with all that was tried. `trial(pool)` runs the work and returns milliseconds. A pool whose stop()
  * hangs, as poolifier's destroy() does now and then, is left idle and noted.
  */
-export async function tune(pool, workers, trial) {
-  const { settings } = pool.constructor;
+export async function tune(pool, workers, trial, settings = pool.constructor.settings) {
   if (settings.length === 1) return { settings: settings[0] };
   const tried = settings.map((candidate) => ({ settings: candidate, ms: Infinity }));
   for (let pass = 0; pass < 2; pass++) {

@@ -32,6 +32,7 @@ export const names = [
   'memory',
   'idle',
   'terminate',
+  'spawn-saturated',
 ];
 
 /** The shape of that name. */
