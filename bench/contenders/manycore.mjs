@@ -7,11 +7,12 @@ export default class {
   static processSettings = [{ context: 'spawn' }];
   #Pool;
   #Queue;
+  #SharedArray;
   #pool;
   #queue;
 
   async load() {
-    ({ Pool: this.#Pool, Queue: this.#Queue } = await import(entry));
+    ({ Pool: this.#Pool, Queue: this.#Queue, SharedArray: this.#SharedArray } = await import(entry));
   }
 
   start(workers, settings) {
@@ -24,6 +25,11 @@ export default class {
 
   callSync(name, arg) {
     return this.#pool.applySync(work[name], [arg]);
+  }
+
+  /** So many zeros, which child processes share as well. */
+  sharedArray(length) {
+    return new this.#SharedArray('d', length);
   }
 
   map(name, items) {

@@ -1,7 +1,10 @@
 import { peakResident, resetPeak, resident } from './proc.mjs';
 
-/** The shapes that pass one big Float64Array as the argument. `shared`: over shared memory, so nothing is copied. */
-export function bigArray(shared) {
+/**
+ * The shapes that pass one big Float64Array as the argument. `shared`: over shared memory, so nothing is copied.
+ * `processes`: to child processes, and the array is one that they can share.
+ */
+export function bigArray(shared, processes = false) {
   const run = async (pool, array, calls) => {
     resetPeak();
     const before = resident();
@@ -20,10 +23,12 @@ export function bigArray(shared) {
       growth: { label: 'growth of RSS at its peak', unit: 'MiB', better: 'lower' },
     },
     async setup(pool, params) {
+      const { settings, processSettings } = pool.constructor;
       await pool.load();
-      pool.start(params.workers, pool.constructor.settings[0]);
+      pool.start(params.workers, (processes ? processSettings : settings)[0]);
       const bytes = params.mebibytes * 2 ** 20;
-      const array = new Float64Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+      const plain = () => new Float64Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+      const array = processes ? pool.sharedArray(bytes / 8) : plain();
       for (let i = 0; i < array.length; i++) array[i] = i + 1;
       for (let i = 0; i < 4; i++) await run(pool, array, params.calls);
       return { array };

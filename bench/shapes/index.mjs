@@ -33,6 +33,7 @@ export const names = [
   'idle',
   'terminate',
   'spawn-saturated',
+  'spawn-array',
 ];
 
 /** The shape of that name. */
