@@ -26,6 +26,7 @@ const suites = [
       '__test__/lifecycle/throw.test.ts',
       '__test__/pool/abort.test.ts',
       '__test__/pool/imap.test.ts',
+      '__test__/pool/queue.test.ts',
       '__test__/pool/retries.test.ts',
       '__test__/pool/timeout.test.ts',
       '__test__/pool/values.test.ts',

@@ -114,10 +114,8 @@ impl FarWorkers {
             seated.worker.tend();
         }
         while next == Next::Idle && what.take {
-            // Something may have been laid in its tray since it looked there; nobody would ring it for that.
-            let own = all.get_mut(&process).and_then(|seated| seated.worker.take_first());
-            let mut others = all.iter_mut().filter(|(index, other)| **index != process && other.pool.id() == pool);
-            let Some(slot) = own.or_else(|| others.find_map(|(_, other)| other.worker.take_back())) else { break };
+            let others = all.iter_mut().filter(|(index, other)| **index != process && other.pool.id() == pool);
+            let Some(slot) = others.into_iter().find_map(|(_, other)| other.worker.take_back()) else { break };
             if all.get_mut(&process).is_some_and(|seated| seated.worker.take_over(lane, slot)) {
                 next = Next::Job(slot);
             }

@@ -46,15 +46,19 @@ impl Worker {
         Some(slot)
     }
 
-    /// Takes the oldest call that the worker has not begun, for itself: it asks for work, and has not seen it.
-    pub fn take_first(&mut self) -> Option<u32> {
+    /// Takes the oldest call that the worker has not begun, for itself: it asks for work and has not seen it, or what it
+    /// ran was not from its tray. Nobody would ring it for that, and what waits in the queue is younger.
+    pub(super) fn take_first(&mut self) -> Option<u32> {
+        if self.ahead.laid.is_empty() {
+            return None;
+        }
         let places = (0..tray::SIZE).map(|step| (self.ahead.next + step) % tray::SIZE);
         let slot = places.map(|place| tray::take(self.place(place))).find(|slot| *slot != 0)?;
         self.ahead.laid.retain(|laid| *laid != slot);
         Some(slot)
     }
 
-    /// Begins a call in `lane` that was taken back from a tray. False: nobody wants it any more.
+    /// Begins a call in `lane` that was taken back from another. False: nobody wants it any more.
     pub fn take_over(&mut self, lane: usize, slot: u32) -> bool {
         let rung = self.armed && !self.pool.sleepers.disarm(self.index);
         self.armed = false;

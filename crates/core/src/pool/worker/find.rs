@@ -25,7 +25,7 @@ impl Worker {
             if let Some(slot) = self.claim_open(lane, now) {
                 return Some(slot);
             }
-            if let Some(slot) = self.pop_queue() {
+            if let Some(slot) = self.take_first().or_else(|| self.pop_queue()) {
                 if let Some(slot) = self.begin(slot, lane, now) {
                     return Some(slot);
                 }
