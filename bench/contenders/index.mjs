@@ -22,6 +22,7 @@ const files = {
   synckit: './synckit.mjs',
   raw: './raw.mjs',
   channel: './channel.mjs',
+  'bare-process': './bare-process.mjs',
   schedule: './schedule.mjs',
   loop: './loop.mjs',
   python: './python.mjs',

@@ -166,6 +166,7 @@ def changed(value, given):
 
 SHAPES = {
     "cold-start-first": lambda method, params: ColdStart(False, method, params),
+    "spawn-first": lambda method, params: ColdStart(False, method, params),
     "cold-start-both": lambda method, params: ColdStart(True, method, params),
     "one-in-flight": OneInFlight,
     "saturated-numbers": lambda method, params: Saturated(

@@ -32,6 +32,7 @@ export const names = [
   'memory',
   'idle',
   'terminate',
+  'spawn-first',
   'spawn-saturated',
   'spawn-array',
 ];
