@@ -41,6 +41,36 @@ const forever = ({ seats }) => {
   for (;;) Atomics.load(seats, 0);
 };
 
+// A round trip: `…There` begins and waits for the answer, `…Back` waits and answers.
+const spinThere = (count, words) => {
+  for (let i = 1; i <= count; i++) {
+    Atomics.store(words, 0, i);
+    while (Atomics.load(words, 1) !== i);
+  }
+};
+const spinBack = (ready, count, words) => {
+  ready.set();
+  for (let i = 1; i <= count; i++) {
+    while (Atomics.load(words, 0) !== i);
+    Atomics.store(words, 1, i);
+  }
+};
+const eventThere = (count, there, back) => {
+  for (let i = 0; i < count; i++) {
+    there.set();
+    back.waitSync();
+    back.clear();
+  }
+};
+const eventBack = (ready, count, there, back) => {
+  ready.set();
+  for (let i = 0; i < count; i++) {
+    there.waitSync();
+    there.clear();
+    back.set();
+  }
+};
+
 // One end of a queue each: what comes out of `take…` is the sum of what `put…` has put.
 const putEach = (queue, count) => {
   for (let i = 0; i < count; i++) queue.putSync(i);
@@ -75,4 +105,19 @@ const takeBuffers = (queue, count) => {
 };
 const queues = { putEach, takeEach, putMany, takeMany, putBuffers, takeBuffers };
 
-module.exports = { ...queues, inc, incChunk, change, changeChunk, ends, busy, busyChunk, rendezvous, forever };
+module.exports = {
+  spinThere,
+  spinBack,
+  eventThere,
+  eventBack,
+  ...queues,
+  inc,
+  incChunk,
+  change,
+  changeChunk,
+  ends,
+  busy,
+  busyChunk,
+  rendezvous,
+  forever,
+};

@@ -8,11 +8,13 @@ export default class {
   #Pool;
   #Queue;
   #SharedArray;
+  #lib;
   #pool;
   #queue;
 
   async load() {
-    ({ Pool: this.#Pool, Queue: this.#Queue, SharedArray: this.#SharedArray } = await import(entry));
+    this.#lib = await import(entry);
+    ({ Pool: this.#Pool, Queue: this.#Queue, SharedArray: this.#SharedArray } = this.#lib);
   }
 
   start(workers, settings) {
@@ -43,6 +45,20 @@ export default class {
     const put = this.#pool.apply(work[`put${name}`], [this.#queue, count]);
     const [, sum] = await Promise.all([put, this.#pool.apply(work[`take${name}`], [this.#queue, count])]);
     return sum;
+  }
+
+  /** Microseconds that `count` round trips to a worker take, once it is there. `how` is 'spin' or 'event'. */
+  async bounce(how, count) {
+    const { Event, RawArray } = this.#lib;
+    const ends = how === 'spin' ? [new RawArray('i', 2)] : [new Event(), new Event()];
+    const ready = new Event();
+    const back = this.#pool.apply(work[`${how}Back`], [ready, count, ...ends]);
+    await ready.wait();
+    const from = performance.now();
+    work[`${how}There`](count, ...ends);
+    const elapsed = performance.now() - from;
+    await back;
+    return elapsed * 1000;
   }
 
   stop() {

@@ -35,6 +35,7 @@ export const names = [
   'spawn-first',
   'spawn-saturated',
   'spawn-array',
+  'process-round-trip',
 ];
 
 /** The shape of that name. */
