@@ -15,7 +15,7 @@ export async function compileFunctions(): Promise<{ url: string; remove: () => v
   const file = new URL('functions.mjs', folder);
   await build({
     stdin: {
-      contents: ['define', 'load', 'task'].map((name) => `export * from './${name}.js';`).join('\n'),
+      contents: ['define', 'load', 'resolve', 'task'].map((name) => `export * from './${name}.js';`).join('\n'),
       resolveDir: fileURLToPath(new URL('../../ts/internal/functions/', import.meta.url)),
     },
     bundle: true,
