@@ -48,10 +48,18 @@ export class Child {
     const env = { ...(options.env ?? process.env), ...startVariable(start) };
     // It takes as long to load as a tenth of the package; who starts no child does without.
     const { spawn } = process.getBuiltinModule('node:child_process');
-    this.process = spawn(process.execPath, args, { stdio, env, windowsHide: true });
-    if (this.process.pid === undefined) {
+    const giveUp = (): void => {
       native.forgetProcess(number);
       native.free(block);
+    };
+    try {
+      this.process = spawn(process.execPath, args, { stdio, env, windowsHide: true });
+    } catch (error) {
+      giveUp();
+      throw error;
+    }
+    if (this.process.pid === undefined) {
+      giveUp();
       // Node tells why by an event: too late for who called.
       this.pid = 0;
       this.exited = new Promise((_, reject) => this.process.once('error', reject));
@@ -62,15 +70,15 @@ export class Child {
     this.process.unref();
     this.exited = new Promise((resolve) => {
       this.process.once('exit', (code, signal) => {
-        native.forgetProcess(number);
-        native.free(block);
+        giveUp();
         resolve(code ?? -signalNumber(signal));
       });
     });
   }
 
-  /** How it ended, as {@link exited}, found out while no event arrives. Undefined: it has not, or nobody knows. */
+  /** How it ended (1: it could not be started), as {@link exited}, found out while no event arrives. Undefined: it has not, or nobody knows. */
   get end(): number | undefined {
+    if (this.pid === 0) return 1;
     const { exitCode, signalCode } = this.process;
     if (exitCode !== null || signalCode !== null) return exitCode ?? -signalNumber(signalCode);
     const end = native.processEnd(this.#number);
@@ -79,7 +87,8 @@ export class Child {
 
   /** Sends it a signal. */
   kill(signal: NodeJS.Signals): void {
-    this.process.kill(signal);
+    // Node would send it to this process' whole group.
+    if (this.pid !== 0) this.process.kill(signal);
   }
 }
 

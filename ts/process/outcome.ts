@@ -3,14 +3,15 @@ import { Alive } from '../internal/alive.js';
 const alive = new Alive();
 
 /**
- * A promise that knows whether anybody reads it. Until it is settled, a reader keeps Node alive; what is derived from it is
- * an ordinary promise.
+ * A promise that knows whether anybody reads it. From when it is to come until it is settled, a reader keeps Node alive; what
+ * is derived from it is an ordinary promise.
  */
 export class Outcome<T> extends Promise<T> {
   /** Whether anybody waits for it, or has got it. */
   read = false;
   /** Is called when it is read first. */
   onRead: (() => void) | undefined;
+  #coming = false;
   #settled = false;
 
   static override get [Symbol.species](): PromiseConstructor {
@@ -24,7 +25,7 @@ export class Outcome<T> extends Promise<T> {
   ): Promise<A | B> {
     if (!this.read) {
       this.read = true;
-      if (!this.#settled) alive.began();
+      if (this.#coming && !this.#settled) alive.began();
       this.onRead?.();
     }
     return super.then(onFulfilled, onRejected);
@@ -35,11 +36,18 @@ export class Outcome<T> extends Promise<T> {
     return super.then();
   }
 
+  /** It is going to be settled by itself. */
+  comes(): void {
+    if (this.#coming || this.#settled) return;
+    this.#coming = true;
+    if (this.read) alive.began();
+  }
+
   /** It is settled from here on. */
   settled(): void {
     if (this.#settled) return;
     this.#settled = true;
-    if (this.read) alive.ended();
+    if (this.read && this.#coming) alive.ended();
   }
 }
 

@@ -251,6 +251,7 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
     this.#running = running;
     getLogger().debug('process %s started', this.#name);
     active.add(this);
+    for (const { outcome } of [this.#result, this.#exited]) outcome.comes();
     void this.#exited.outcome.watched().then(() => active.delete(this));
     // They may be large, and are not needed here any more.
     this.#target = undefined;
@@ -313,6 +314,10 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
     }
     this.#closed = true;
     this.#running = undefined;
+    // Of one that was never started; else they are settled.
+    for (const pending of [this.#result, this.#exited]) {
+      pending.reject(new StateError('The process was closed before it was started'));
+    }
   }
 
   /** Terminates it if it is alive, kills it if it has not ended a second later, waits for its end, and closes it. */
