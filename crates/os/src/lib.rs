@@ -41,11 +41,21 @@ pub use interpreted::{Mapping, futex, memory_limit, monotonic_ns, write_all, wri
 #[cfg(not(any(target_os = "linux", miri)))]
 compile_error!("manycore's native part is written for Linux so far");
 
+/// What an error of the system does not say by itself: shared memory is a file to it.
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::FileTooLarge => {
+            "; the limit on the size of files (`ulimit -f`) holds for shared memory, too"
+        }
+        _ => "",
+    }
+}
+
 /// Why memory could not be had or given back.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
     /// The system refused; the text says which step and why.
-    #[error("{step} of {bytes} bytes failed: {source}")]
+    #[error("{step} of {bytes} bytes failed: {source}{}", hint(source))]
     System {
         /// What was being done.
         step: &'static str,

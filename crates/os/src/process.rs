@@ -28,6 +28,15 @@ impl Process {
         Ok(Self(rustix::process::pidfd_open(pid, PidfdFlags::empty())?))
     }
 
+    /// The process of that number, unless it has ended.
+    pub fn living(pid: u32) -> Result<Option<Self>> {
+        match Self::open(pid) {
+            Ok(process) => Ok(Some(process).filter(|process| !process.has_ended())),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
         let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
@@ -88,6 +97,13 @@ pub fn parent() -> u32 {
     rustix::process::getppid().map_or(0, |pid| pid.as_raw_pid() as u32)
 }
 
+/// Has the system kill this process when the thread that started it ends, even while this process is stopped (SIGSTOP) and
+/// can notice nothing. To be called by the main thread. A parent that has ended before is not noticed.
+pub fn end_with_parent() {
+    // Where the system refuses, a process that is not stopped still sees the end of its parent by itself.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+}
+
 /// Leaves all signals to the other threads of this process.
 pub fn block_signals() {
     let mut all = MaybeUninit::uninit();
@@ -140,6 +156,20 @@ mod tests {
         children[1].wait().unwrap();
         assert!(processes.iter().all(|process| process.exit().is_none() && process.has_ended()));
         assert!(Process::open(0).is_err() && Process::open(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn only_a_process_that_has_not_ended_lives() {
+        let mut child = shell("read line");
+        let pid = child.id();
+        let process = Process::living(pid).unwrap().unwrap();
+        drop(child.stdin.take());
+        while !process.has_ended() {
+            std::thread::yield_now();
+        }
+        assert!(Process::living(pid).unwrap().is_none(), "nobody has waited for it");
+        child.wait().unwrap();
+        assert!(Process::living(pid).unwrap().is_none());
     }
 
     #[test]
