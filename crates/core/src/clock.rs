@@ -5,11 +5,6 @@ pub fn now_ns() -> u64 {
     manycore_os::monotonic_ns()
 }
 
-/// The same in milliseconds, modulo 2^32: weeks.
-pub fn now_ms() -> u32 {
-    (now_ns() / 1_000_000) as u32
-}
-
 /// The same in microseconds, modulo 2^32: enough for how long something waited.
 pub fn now_us() -> u32 {
     (now_ns() / 1000) as u32

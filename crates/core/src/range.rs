@@ -157,7 +157,7 @@ mod models {
                     }
                 })
             });
-            if let Some(items) = model.range.span(0).steal(1) {
+            if let Some(items) = model.range.span(0).steal(1, 1) {
                 model.run(items);
             }
             model.pop();
@@ -179,18 +179,18 @@ mod models {
             let thief = {
                 let model = model.clone();
                 loom::thread::spawn(move || {
-                    if model.range.span(0).steal(1).is_some() {
+                    if model.range.span(0).steal(1, 1).is_some() {
                         // The call of which this is the only item.
                         model.run(model.range.slot()..model.range.slot() + 1);
                     }
                 })
             };
             // The owner may use the entry again only if it was not the thief that got the item.
-            let again = model.range.span(0).claim(1).is_some();
+            let again = model.range.span(0).claim(1, 1).is_some();
             if again {
                 model.run(0..1);
                 open(1);
-                if model.range.span(0).claim(1).is_some() {
+                if model.range.span(0).claim(1, 1).is_some() {
                     model.run(1..2);
                 }
             }

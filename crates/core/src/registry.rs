@@ -6,11 +6,11 @@ use crate::contexts::{AttachError, Contexts};
 use crate::keeper::Keeper;
 use crate::objects::{Objects, SharedObjects};
 use crate::pool::{Pool, PoolOptions};
-use crate::processes::{FarObjects, FindPool, First, Link, Ticket, Tree};
+use crate::processes::{FarObjects, FindPool, First, Link, Ticket, Tree, TreeError};
 use crate::region::{ForeignRegion, Region};
 use crate::sync::shared::{AtomicU32, Ordering};
 use manycore_os::MapError;
-use manycore_os::process::{Process, inherited};
+use manycore_os::process::{Process, end_with_parent, inherited, parent};
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -34,6 +34,12 @@ pub enum RegistryError {
     /// What a child is started with is not there, or one of the processes that it needs.
     #[error("this process cannot share the memory of the one that started it: {0}")]
     System(#[from] std::io::Error),
+    /// The first process does not know it, or it cannot watch those above.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// Its parent or the first process has ended, or what it was started for: it has nobody to work for.
+    #[error("the process that started this one has ended")]
+    Gone,
     /// It has a region of its own already.
     #[error("this process has shared memory of its own already")]
     TooLate,
@@ -93,7 +99,12 @@ impl Registry {
         }
         let ticket = Ticket::parse(ticket).ok_or(ForeignRegion::Foreign)?;
         let region = Region::attach(inherited(file)?)?;
-        let above = ticket.above(&region).map(Process::open).collect::<Result<_, _>>()?;
+        if parent() == ticket.parent_pid {
+            // The thread that started it belongs to the context that it does not outlive.
+            end_with_parent();
+        }
+        let above = ticket.above(&region).map(|pid| Process::living(pid)?.ok_or(RegistryError::Gone));
+        let above = above.collect::<Result<_, _>>()?;
         let link = Arc::new(Link::new(&ticket));
         let blocks = Arc::new(Blocks::attached(region, ticket.number, Box::new(link.clone())));
         let contexts = Arc::new(Contexts::attached(blocks.clone(), ticket.index));
@@ -101,7 +112,7 @@ impl Registry {
         let pools = Arc::<Pools>::default();
         let tree = Tree::child((blocks.clone(), contexts.clone()), link, above, find_in(&pools));
         let made = REGISTRY.get_or_init(|| Self::of(blocks, contexts, objects, tree, pools));
-        made.tree.begin().then_some(made).ok_or(RegistryError::Attach(AttachError::Unknown))
+        if made.tree.begin()? { Ok(made) } else { Err(RegistryError::Gone) }
     }
 
     fn of(

@@ -12,7 +12,7 @@
 //! | 32 | result tag | worker |
 //! | 36 | bytes of the encoded result | worker |
 //! | 40 | block with the result, 0 = in the payload; of a range: the column for results | worker; submitter |
-//! | 44 | chunk size of a range, 0 = automatic | submitter |
+//! | 44 | chunk size of a range, 0 = automatic; from a tray, how many µs it was queued | submitter; worker |
 //! | 48 | number of the call | submitter |
 //! | 52 | cancelled | submitter |
 //! | 56 | when it was queued, µs modulo 2^32; from a tray, when it is done, how many ns it ran | core |
@@ -116,6 +116,18 @@ impl<'a> Slot<'a> {
     /// When it was queued.
     pub fn queued_at(&self) -> &'a AtomicU32 {
         self.word(56)
+    }
+
+    /// For how many µs it has been queued at `now`, which is in nanoseconds.
+    pub fn queued_for(&self, now: u64) -> u32 {
+        let waited = ((now / 1000) as u32).wrapping_sub(self.queued_at().load(Ordering::Relaxed));
+        // Queued after `now` was read: it did not wait.
+        if waited > u32::MAX / 2 { 0 } else { waited }
+    }
+
+    /// For how many µs a call from a tray had been queued when its worker took it, as that one says.
+    pub fn waited(&self) -> &'a AtomicU32 {
+        self.word(44)
     }
 
     /// Block that holds the result of a call (a worker's until the call is completed).

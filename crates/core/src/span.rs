@@ -1,7 +1,7 @@
-//! A range of indices that its owner eats from below while thieves take the upper half.
+//! A range of indices that its owner and thieves eat from below: they leave it in their order.
 //!
 //! One 64-bit word: `hi << 32 | lo`, the indices `lo..hi` still unclaimed. Every change is one compare-exchange of the
-//! whole word, so each index leaves the span exactly once: with the owner's claim, a thief's half, or a take of all.
+//! whole word, so each index leaves the span exactly once: with the owner's claim, a thief's share, or a take of all.
 //! The word may be reused for another range of the same numbers (ABA); that is harmless, since whoever wins the
 //! exchange reads what the range *is* only afterwards, and has then taken a part of the new one.
 
@@ -38,32 +38,30 @@ impl Span {
         self.0.store(Word::new(&range).0, Ordering::Release);
     }
 
-    /// How many indices are unclaimed.
-    pub fn len(&self) -> u32 {
-        let range = Word(self.0.load(Ordering::Relaxed)).range();
-        range.end.saturating_sub(range.start)
-    }
-
     /// True when nothing is left to claim or steal.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        Word(self.0.load(Ordering::Relaxed)).range().is_empty()
     }
 
-    /// The owner's claim: the next `count` indices, or what is left.
-    pub fn claim(&self, count: u32) -> Option<Range<u32>> {
+    /// The owner's claim: the next `count` indices, but no more than one of `share` parts, rounded up, of those that are
+    /// left at that moment: thieves may have taken some since the owner last looked.
+    pub fn claim(&self, count: u32, share: u32) -> Option<Range<u32>> {
         self.take(|range| {
-            let end = range.start.saturating_add(count.max(1)).min(range.end);
+            let most = (range.end - range.start).div_ceil(share.max(1));
+            let end = range.start + count.clamp(1, most);
             (range.start..end, end..range.end)
         })
     }
 
-    /// A thief's share: the upper half, rounded up, in whole chunks of `chunk` indices counted from `lo`.
-    pub fn steal(&self, chunk: u32) -> Option<Range<u32>> {
+    /// A thief's share: the next `count` indices, but no more than half, rounded up, in whole chunks of `chunk` indices
+    /// counted from `lo`.
+    pub fn steal(&self, count: u32, chunk: u32) -> Option<Range<u32>> {
         self.take(|range| {
             let chunk = chunk.max(1);
             let chunks = (range.end - range.start).div_ceil(chunk);
-            let mid = range.start + chunks / 2 * chunk;
-            (mid..range.end, range.start..mid)
+            let most = chunks.div_ceil(2).min(count.div_ceil(chunk).max(1));
+            let end = range.start.saturating_add(most.saturating_mul(chunk)).min(range.end);
+            (range.start..end, end..range.end)
         })
     }
 
@@ -94,21 +92,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn owner_eats_from_below_and_thief_takes_the_upper_half() {
+    fn owner_and_thief_eat_from_below() {
         let span = Span::default();
         span.open(0..10);
-        assert_eq!(span.claim(3), Some(0..3));
-        assert_eq!(span.steal(1), Some(6..10));
-        assert_eq!(span.claim(100), Some(3..6));
-        assert_eq!(span.claim(1), None);
-        assert_eq!(span.steal(1), None);
+        assert_eq!(span.claim(3, 1), Some(0..3));
+        assert_eq!(span.steal(2, 1), Some(3..5));
+        assert_eq!(span.claim(100, 1), Some(5..10));
+        assert_eq!(span.claim(1, 1), None);
+        assert_eq!(span.steal(1, 1), None);
+    }
+
+    #[test]
+    fn a_claim_leaves_the_others_their_share() {
+        let span = Span::default();
+        span.open(0..20);
+        assert_eq!(span.claim(100, 4), Some(0..5));
+        assert_eq!(span.steal(100, 1), Some(5..13));
+        assert_eq!(span.claim(5, 4), Some(13..15), "a quarter of what the thief has left");
+        assert_eq!(span.claim(1, 4), Some(15..16));
+        assert_eq!(span.claim(5, 4), Some(16..17));
+    }
+
+    #[test]
+    fn a_thief_leaves_half() {
+        let span = Span::default();
+        span.open(0..9);
+        assert_eq!(span.steal(100, 1), Some(0..5));
+        assert_eq!(span.steal(100, 1), Some(5..7));
     }
 
     #[test]
     fn the_last_index_can_be_stolen() {
         let span = Span::default();
         span.open(4..5);
-        assert_eq!(span.steal(1), Some(4..5));
+        assert_eq!(span.steal(1, 1), Some(4..5));
         assert!(span.is_empty());
     }
 
@@ -116,15 +133,18 @@ mod tests {
     fn chunks_stay_whole() {
         let span = Span::default();
         span.open(0..25);
-        assert_eq!(span.steal(10), Some(10..25));
-        assert_eq!(span.steal(10), Some(0..10));
+        assert_eq!(span.steal(1, 10), Some(0..10));
+        assert_eq!(span.steal(11, 10), Some(10..20));
+        assert_eq!(span.steal(1, 10), Some(20..25));
     }
 
     #[test]
     fn numbers_near_the_end_do_not_overflow() {
         let span = Span::default();
         span.open(u32::MAX - 2..u32::MAX);
-        assert_eq!(span.claim(u32::MAX), Some(u32::MAX - 2..u32::MAX));
+        assert_eq!(span.steal(1, u32::MAX), Some(u32::MAX - 2..u32::MAX));
+        span.open(u32::MAX - 2..u32::MAX);
+        assert_eq!(span.claim(u32::MAX, 1), Some(u32::MAX - 2..u32::MAX));
     }
 }
 
@@ -148,7 +168,7 @@ mod models {
             let thief = {
                 let (span, counts) = (span.clone(), counts.clone());
                 loom::thread::spawn(move || {
-                    while let Some(range) = span.steal(1) {
+                    while let Some(range) = span.steal(1, 1) {
                         run(&counts, range);
                     }
                 })
@@ -161,7 +181,7 @@ mod models {
                     }
                 })
             };
-            while let Some(range) = span.claim(1) {
+            while let Some(range) = span.claim(1, 1) {
                 run(&counts, range);
             }
             thief.join().unwrap();

@@ -5,7 +5,9 @@
 //! when it was killed, every block has an owner that has died. Large blocks, and blocks that carry shared objects, are
 //! the business of who reserved the region.
 
-use super::{BlockError, Blocks, CLASSES, Found, Headers, class_bytes};
+use super::class::{CLASSES, class_bytes};
+use super::header::Headers;
+use super::{BlockError, Blocks, Found};
 use crate::region::Region;
 use crate::sync::{AtomicUsize, Ordering};
 

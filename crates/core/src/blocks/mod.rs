@@ -1,10 +1,10 @@
 //! The region's allocator.
 //!
-//! Small blocks come in size classes of quarter steps between powers of two. They are carved off a chunk, so that they
-//! lie together, and go back to one lock-free list per class. A small block is never merged or split, so its class,
-//! written when it is carved, is true for ever. Large blocks are ranges of whole pages between the chunks, which split
-//! and grow together again under a mutex (`large.rs`); a set of pages tells them from small ones. So the whole region can
-//! be walked block by block.
+//! Small blocks come in size classes of quarter steps between powers of two. They are carved off a chunk (`carving.rs`),
+//! so that they lie together, and go back to one lock-free list per class. A small block is never merged or split, so its
+//! class, written when it is carved, is true for ever. Large blocks are ranges of whole pages between the chunks, which
+//! split and grow together again under a mutex (`large.rs`); a set of pages tells them from small ones. So the whole
+//! region can be walked block by block.
 //!
 //! Header of a block (16 bytes, then the payload); that of a large block is not used:
 //!
@@ -22,25 +22,33 @@
 //! blocks that it was granted and whose tags name it (`granted.rs`): its death leaves nothing behind that nobody owns.
 
 mod carriers;
+mod carving;
+mod class;
+mod error;
 mod free_list;
 mod granted;
+mod header;
 mod large;
 mod pages;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub use error::BlockError;
 pub use free_list::{FreeList, Links};
 pub use granted::{MOST, Source};
 
-use crate::region::{HEADER_PAGE, Region, header};
+use crate::region::header::TOP;
+use crate::region::{HEADER_PAGE, Region};
 use crate::sync::{Ordering, shared};
 use carriers::Carriers;
+use carving::{Carving, locked};
+use class::{CLASSES, class_bytes, class_for};
 use granted::Granted;
+use header::{CARRIES, Headers, class_of, named, swap};
 use large::Large;
 use manycore_os::MapError;
 use pages::Pages;
-use std::ops::Range;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 
 /// Blocks start at multiples of this many bytes, and are named by that multiple.
 pub const UNIT: usize = 64;
@@ -50,82 +58,11 @@ pub const HEADER: usize = 16;
 const KEEP_RESIDENT: usize = 64 << 20;
 /// Large blocks begin at multiples of this many bytes.
 const PAGE: usize = 4096;
-/// Chunks for small blocks end at multiples of this many bytes.
-const CHUNK: usize = 1 << 20;
-/// Classes of small blocks. What is larger than the last of them (1 MiB) is a large block.
-const CLASSES: usize = 57;
-/// In the word with the class: the block carries shared objects, and who frees it lets go of them.
-const CARRIES: u32 = 1 << 31;
-
-/// Why an allocation or a release was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum BlockError {
-    /// The system gave no more memory.
-    #[error("no memory for a block of {bytes} bytes: {source}")]
-    OutOfMemory {
-        /// The payload that was asked for.
-        bytes: usize,
-        /// What the system said.
-        source: MapError,
-    },
-    /// The size cannot be had at all.
-    #[error("a block of {bytes} bytes is larger than the region")]
-    TooLarge {
-        /// The payload that was asked for.
-        bytes: usize,
-    },
-    /// There is no such block, or it is free, or another's.
-    #[error("there is no block {block} that belongs to owner {owner}")]
-    NotYours {
-        /// The number given.
-        block: u32,
-        /// The owner given.
-        owner: u32,
-    },
-}
-
-/// Bytes of a whole block of `class`: quarter steps between powers of two, rounded up to units.
-fn class_bytes(class: usize) -> usize {
-    let (power, quarter) = (class / 4, class % 4);
-    ((UNIT << power) / 4 * (4 + quarter)).next_multiple_of(UNIT)
-}
-
-fn class_for(bytes: usize) -> Option<usize> {
-    let bytes = bytes.max(UNIT);
-    let power = (bytes / UNIT).ilog2() as usize;
-    (power * 4..power * 4 + 8).find(|class| class_bytes(*class) >= bytes).filter(|class| *class < CLASSES)
-}
-
-struct Headers<'a>(&'a Region);
-
-impl Links for Headers<'_> {
-    fn next(&self, block: u32) -> u32 {
-        self.0.word(block as usize * UNIT + 12).map_or(0, |w| w.load(Ordering::Relaxed))
-    }
-    fn set_next(&self, block: u32, next: u32) {
-        if let Some(word) = self.0.word(block as usize * UNIT + 12) {
-            word.store(next, Ordering::Relaxed);
-        }
-    }
-}
-
-/// The class in a header, or any other if the header was overwritten.
-fn class_of(word: &shared::AtomicU32) -> usize {
-    (word.load(Ordering::Relaxed) & !CARRIES) as usize % CLASSES
-}
 
 /// What a number names.
 enum Found<'a> {
     Small { tag: &'a shared::AtomicU64, held: u64, class: usize, carries: bool },
     Large,
-}
-
-/// What one thread at a time may change.
-#[derive(Debug)]
-struct Carving {
-    /// What is left of the chunk that small blocks are carved off. Nothing was ever written there.
-    chunk: Range<usize>,
-    large: Large,
 }
 
 /// Where blocks come from that are in no list.
@@ -180,7 +117,7 @@ impl Blocks {
 
     /// Where chunks and large blocks end so far, on a page's border. Moves under `carving`. SYNC POINT: pages known.
     fn top(&self) -> &shared::AtomicU64 {
-        self.region.long(header::TOP).expect("in the first page")
+        self.region.long(TOP).expect("in the first page")
     }
 
     fn pages(&self) -> Pages<'_> {
@@ -219,77 +156,6 @@ impl Blocks {
                 free as u32 == self.idle && swap(tag, free, named(free, owner))
             })
         })
-    }
-
-    #[cold]
-    fn alloc_new(&self, owner: u32, class: Option<usize>, bytes: usize) -> Result<u32, BlockError> {
-        let Some(class) = class else {
-            return self.alloc_large(owner, bytes);
-        };
-        // Where nothing can be carved any more, pages may be free, and larger blocks.
-        let carved = self.carve(owner, class, bytes).or_else(|_| self.alloc_large(owner, bytes));
-        carved.or_else(|error| (class + 1..CLASSES).find_map(|class| self.reuse(owner, class)).ok_or(error))
-    }
-
-    fn carve(&self, owner: u32, class: usize, bytes: usize) -> Result<u32, BlockError> {
-        let mut carving = self.carving();
-        let top = self.top().load(Ordering::Relaxed) as usize;
-        if carving.chunk.len() < class_bytes(class) {
-            let start = if carving.chunk.end == top { carving.chunk.start } else { top };
-            let end = (start + class_bytes(class).max(CHUNK / 2)).next_multiple_of(CHUNK);
-            self.commit(end, bytes)?;
-            let rest = std::mem::replace(&mut carving.chunk, start..end);
-            if rest.end != top {
-                self.leave(rest);
-            }
-            // SYNC POINT: pages known.
-            self.top().store(end as u64, Ordering::Release);
-        }
-        let block = self.stamp(&mut carving.chunk, class, u64::from(owner));
-        block.ok_or(BlockError::TooLarge { bytes })
-    }
-
-    /// Makes the begin of `chunk` a block.
-    fn stamp(&self, chunk: &mut Range<usize>, class: usize, tag: u64) -> Option<u32> {
-        let block = u32::try_from(chunk.start / UNIT).ok()?;
-        self.class(block)?.store(class as u32, Ordering::Relaxed);
-        // SYNC POINT: block carved.
-        self.tag(block)?.store(tag, Ordering::Release);
-        chunk.start += class_bytes(class);
-        Some(block)
-    }
-
-    /// Makes free blocks of what is left of a chunk.
-    fn leave(&self, mut rest: Range<usize>) {
-        while let Some(class) = (0..CLASSES).rev().find(|class| class_bytes(*class) <= rest.len())
-            && let Some(block) = self.stamp(&mut rest, class, 0)
-        {
-            self.lists[class].push(&Headers(&self.region), block);
-        }
-    }
-
-    fn alloc_large(&self, owner: u32, bytes: usize) -> Result<u32, BlockError> {
-        let too_large = || BlockError::TooLarge { bytes };
-        let length = bytes.checked_add(HEADER).and_then(|all| all.checked_next_multiple_of(PAGE));
-        let length = length.ok_or_else(too_large)?;
-        let mut carving = self.carving();
-        let top = self.top().load(Ordering::Relaxed) as usize;
-        let start = carving.large.place(length, top);
-        let end = start.checked_add(length).ok_or_else(too_large)?;
-        let block = u32::try_from(start / UNIT).map_err(|_| too_large())?;
-        self.commit(end, bytes)?;
-        let taken = carving.large.take(&self.region, start..end, owner);
-        taken.map_err(|source| BlockError::OutOfMemory { bytes, source })?;
-        if end > top {
-            self.pages().insert(top..end);
-            // SYNC POINT: pages known.
-            self.top().store(end as u64, Ordering::Release);
-        }
-        Ok(block)
-    }
-
-    fn commit(&self, end: usize, bytes: usize) -> Result<(), BlockError> {
-        self.region.ensure(end).map_err(|source| BlockError::OutOfMemory { bytes, source })
     }
 
     /// Gives a block back. Refused unless it is a block and belongs to `owner`.
@@ -416,14 +282,6 @@ impl Blocks {
         })
     }
 
-    /// Of the process that has reserved the region; nobody else carves.
-    fn carving(&self) -> MutexGuard<'_, Carving> {
-        match &self.supply {
-            Supply::Own(carving) => locked(carving),
-            Supply::Granted(_) => unreachable!("who was granted blocks carves none"),
-        }
-    }
-
     fn tag(&self, block: u32) -> Option<&shared::AtomicU64> {
         self.region.long(block as usize * UNIT)
     }
@@ -449,17 +307,4 @@ impl Blocks {
         let (class, carries) = ((word & !CARRIES) as usize, word & CARRIES != 0);
         Some(Found::Small { tag, held, class, carries }).filter(|_| class < CLASSES)
     }
-}
-
-/// The same tag with another owner.
-fn named(tag: u64, owner: u32) -> u64 {
-    tag >> 32 << 32 | u64::from(owner)
-}
-
-fn locked(carving: &Mutex<Carving>) -> MutexGuard<'_, Carving> {
-    carving.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn swap(tag: &shared::AtomicU64, from: u64, to: u64) -> bool {
-    tag.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }

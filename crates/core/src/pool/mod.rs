@@ -2,8 +2,8 @@
 //!
 //! Jobs enter through the injector, move in small batches into the deque of the worker that asks, and are stolen from
 //! there by workers that run dry. A range is one job: the worker that pops it opens a span in its own name, claims
-//! runs of indices from it, and thieves take the upper half of what is unclaimed. So nobody tunes chunk sizes, and a
-//! worker that dies leaves its deque and its span to the others.
+//! runs of indices from it, and thieves take what is next of what is unclaimed. So nobody tunes chunk sizes, items
+//! begin in their order, and a worker that dies leaves its deque and its span to the others.
 //!
 //! The pool is driven from two sides: its owner calls [`Pool::submit`] and reads records from its context's inbox;
 //! each worker thread holds a [`Worker`] and calls [`Worker::advance`].

@@ -158,6 +158,7 @@ impl FarWorker {
             }
             self.next = (place + 1) % tray::SIZE;
             let Some(job) = Slot::at(self.blocks.region(), slot) else { continue };
+            job.waited().store(job.queued_for(now), Ordering::Relaxed);
             if !tray::begin(job.state()) {
                 self.poke();
                 continue;

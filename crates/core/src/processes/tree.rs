@@ -13,6 +13,7 @@ use crate::pool::Pool;
 use crate::sync::shared::Ordering;
 use crate::tracker::Launch;
 use manycore_os::process::{Exit, Process, Watch};
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// A process that this one watches, or is about to start.
@@ -146,6 +147,11 @@ impl Tree {
         Entry::at(self.blocks.region(), self.link().map_or(0, |link| link.index()))
     }
 
+    /// The descriptor of the region's file, for a child to inherit.
+    pub fn file(&self) -> RawFd {
+        self.blocks.region().descriptor()
+    }
+
     /// A place for a child process that `context` is about to start: its number, and what it is to be told. Then
     /// [`Self::watch`] must follow, or [`Self::forget`].
     pub fn reserve(&'static self, context: u32) -> Result<(u32, String), TreeError> {
@@ -228,13 +234,16 @@ impl Tree {
         (!entry.refuse(number)).then(|| entry.pid().load(Ordering::SeqCst)).filter(|pid| *pid != 0)
     }
 
-    /// This process has attached: it is known to the first one from here on. False: that one does not expect it.
-    pub(crate) fn begin(&'static self) -> bool {
-        let (Some(me), Some(link)) = (self.entry(), self.link()) else { return false };
+    /// This process has attached: it is known to the first one from here on. False: nobody expects it any more.
+    pub(crate) fn begin(&'static self) -> Result<bool, TreeError> {
+        let (Some(me), Some(link)) = (self.entry(), self.link()) else { return Err(AttachError::Unknown.into()) };
+        if !me.come(link.number(), std::process::id()) {
+            return Ok(false);
+        }
         // The end of those above is noticed from here on, while this one waits for an answer too.
-        me.come(link.number(), std::process::id())
-            && self.start().is_ok()
-            && link.ask(self.blocks.region(), Whom::First, first::ATTACH, &[]).at(0) == 1
+        self.start()?;
+        let known = link.ask(self.blocks.region(), Whom::First, first::ATTACH, &[]).at(0) == 1;
+        if known { Ok(true) } else { Err(AttachError::Unknown.into()) }
     }
 
     /// A number for a context of this process.

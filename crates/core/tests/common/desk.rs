@@ -37,7 +37,7 @@ impl Hall {
         let contexts = Contexts::new(blocks.clone()).unwrap();
         let object = blocks.alloc(OBJECTS, STATE_BYTES).unwrap();
         let at = Blocks::payload(object);
-        (0..STATE_BYTES).step_by(4).for_each(|i| blocks.region().word(at + i).unwrap().store(0, Relaxed));
+        blocks.region().zero(at, STATE_BYTES);
         for (i, word) in [kind::QUEUE, max_items, max_bytes].into_iter().enumerate() {
             blocks.region().word(at + i * 4).unwrap().store(word, Relaxed);
         }
@@ -53,7 +53,7 @@ impl Hall {
         let context = self.contexts.attach(Box::new(NoLoop)).unwrap();
         let own = self.blocks.alloc(context.id(), AREA_AT + AREA).unwrap();
         let at = Blocks::payload(own);
-        (0..AREA_AT).step_by(8).for_each(|i| self.blocks.region().long(at + i).unwrap().store(0, Relaxed));
+        self.blocks.region().zero(at, AREA_AT);
         Desk { hall: self, context, at }
     }
 

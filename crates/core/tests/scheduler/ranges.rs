@@ -191,6 +191,30 @@ fn one_long_item_does_not_hold_the_others() {
 }
 
 #[test]
+fn thieves_begin_items_in_their_order() {
+    // The first item ends when all others have: one thief runs these.
+    let items = rounds(400, 40);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let task = each({
+        let order = order.clone();
+        move |item| {
+            if item.index == 0 {
+                while order.lock().unwrap().len() < items as usize - 1 {
+                    std::thread::yield_now();
+                }
+            } else {
+                order.lock().unwrap().push(item.index);
+            }
+            Outcome::Done
+        }
+    });
+    let rig = Rig::new(Setup { workers: 2, ..Setup::default() }, [task]);
+    let job = rig.range(0, items, 0);
+    assert_eq!(rig.result(job).done, items);
+    assert!(order.lock().unwrap().iter().copied().eq(1..items));
+}
+
+#[test]
 #[cfg_attr(miri, ignore = "takes long; others like it are interpreted")]
 fn calls_behind_a_huge_range_get_their_turn() {
     // A call is taken by the first worker that has used up its share, before it steals more of the range.

@@ -100,6 +100,7 @@ impl Worker {
             Fate::Done => {
                 let ns = job.queued_at().load(Ordering::Relaxed);
                 self.took(ns);
+                self.note_begun(&job);
                 self.counters.ran(1, u64::from(ns), job.id(), 0);
                 let block = job.result_block();
                 if block != 0 {
@@ -114,6 +115,11 @@ impl Worker {
             }
             Fate::Running | Fate::Waits => false,
         }
+    }
+
+    /// Counts how long a call waited that the worker has taken from its tray. One that was taken back has not waited yet.
+    fn note_begun(&self, job: &Slot<'_>) {
+        self.counters.wait_time.record(u64::from(job.waited().load(Ordering::Relaxed)) * 1000, 1);
     }
 
     fn lay_ahead(&mut self) {
@@ -138,7 +144,6 @@ impl Worker {
                 self.send(Kind::Cancelled, slot, [0; 5]);
                 continue;
             }
-            self.note_wait(&job, now_ns());
             if let Some(since) = self.idle_since.take() {
                 self.counters.waited(now_ns().saturating_sub(since));
             }
@@ -155,10 +160,13 @@ impl Worker {
         }
         self.collect();
         for slot in std::mem::take(&mut self.ahead.laid) {
-            let job = Slot::at(self.pool.blocks.region(), slot);
-            match job.map(|job| tray::fate(job.state())) {
-                Some(Fate::Running) => self.send(Kind::Lost, slot, [0, self.index as u32, 0, 0, 0]),
-                _ => self.pool.injector.push(slot),
+            let pool = self.pool.clone();
+            match Slot::at(pool.blocks.region(), slot) {
+                Some(job) if tray::fate(job.state()) == Fate::Running => {
+                    self.note_begun(&job);
+                    self.send(Kind::Lost, slot, [0, self.index as u32, 0, 0, 0]);
+                }
+                _ => pool.injector.push(slot),
             }
         }
     }

@@ -13,8 +13,12 @@ use std::ops::Range;
 const CLAIM_NS: u64 = 250_000;
 /// A claim is at most this many times longer than the one before it.
 const CLAIM_GROWTH: u64 = 8;
-/// A claim is at most one of this many parts of what the worker has left.
+/// A claim is at most one of this many parts of what the worker has left: the items ahead may be slower, and what is
+/// claimed cannot be stolen any more.
 const CLAIM_SHARE: u32 = 4;
+/// How long what a thief takes at once should take where items are shorter than a claim, in nanoseconds: its items lie
+/// together then, as do those that were sent as one page.
+const STEAL_NS: u64 = 4_000_000;
 /// Jobs moved from the injector or another's deque at a time, at most.
 const BATCH: usize = 32;
 
@@ -49,8 +53,8 @@ impl Worker {
         {
             self.send(Kind::Dropped, range.slot(), [rest.end - rest.start, 0, 0, 0, 0]);
         }
-        let wanted = self.claim_size(range.chunk(), &job, span.len());
-        let Some(items) = span.claim(wanted) else {
+        let share = if range.chunk() == 0 { CLAIM_SHARE } else { 1 };
+        let Some(items) = span.claim(self.claim_size(range.chunk(), &job), share) else {
             pool.seats[self.index].open.store(0, Ordering::Relaxed);
             return None;
         };
@@ -58,18 +62,25 @@ impl Worker {
         Some(range.slot())
     }
 
-    /// How many items to claim: as many as take [`CLAIM_NS`] at the pace of the last claim of this call, but no more
-    /// than a share of the `left` ones: the items ahead may be slower, and what is claimed cannot be stolen any more.
-    fn claim_size(&self, chunk: u32, job: &Slot<'_>, left: u32) -> u32 {
+    /// How many items to claim: as many as take [`CLAIM_NS`] at the pace of the last claim of this call.
+    fn claim_size(&self, chunk: u32, job: &Slot<'_>) -> u32 {
         let wanted = match self.pace.filter(|pace| pace.call == job.id()) {
             _ if job.has(flag::TIMED) => 1,
             _ if chunk != 0 => u64::from(chunk),
             None => 1,
-            Some(Pace { each, last, .. }) => {
-                (CLAIM_NS / each.max(1)).min(last * CLAIM_GROWTH).min(u64::from(left.div_ceil(CLAIM_SHARE))).max(1)
-            }
+            Some(Pace { each, last, .. }) => (CLAIM_NS / each.max(1)).min(last * CLAIM_GROWTH).max(1),
         };
         u32::try_from(wanted).unwrap_or(u32::MAX).min(self.tasks_left)
+    }
+
+    /// How many items to steal: as many as to claim, and where items are short, what keeps busy for a while.
+    fn steal_size(&self, chunk: u32, job: &Slot<'_>) -> u32 {
+        match self.pace.filter(|pace| pace.call == job.id()) {
+            Some(Pace { each, .. }) if chunk == 0 && each < CLAIM_NS && !job.has(flag::TIMED) => {
+                u32::try_from(STEAL_NS / each.max(1)).unwrap_or(u32::MAX)
+            }
+            _ => self.claim_size(chunk, job),
+        }
     }
 
     /// A job from the own deque, the injector, or another's deque.
@@ -84,8 +95,17 @@ impl Worker {
         loop {
             let mut retry = false;
             let share = (self.pool.injector.len() / (2 * seats)).clamp(1, BATCH);
-            let mut found = self.pool.injector.steal_batch_with_limit_and_pop(deque, share);
-            for step in 0..seats {
+            // The injector, then every seat.
+            for step in 0..=seats {
+                let found = if step == 0 {
+                    self.pool.injector.steal_batch_with_limit_and_pop(deque, share)
+                } else {
+                    let victim = (first + step - 1) % seats;
+                    if victim == self.index {
+                        continue;
+                    }
+                    self.pool.stealers[victim].steal_batch_with_limit_and_pop(deque, BATCH)
+                };
                 match found {
                     Steal::Success(slot) => {
                         if step > 0 {
@@ -100,23 +120,6 @@ impl Worker {
                     Steal::Retry => retry = true,
                     Steal::Empty => {}
                 }
-                let victim = (first + step) % seats;
-                found = if victim == self.index {
-                    Steal::Empty
-                } else {
-                    self.pool.stealers[victim].steal_batch_with_limit_and_pop(deque, BATCH)
-                };
-            }
-            match found {
-                Steal::Success(slot) => {
-                    self.counters.stole();
-                    if !deque.is_empty() {
-                        self.pool.sleepers.pass_on(|worker| self.pool.wake(worker));
-                    }
-                    return Some(slot);
-                }
-                Steal::Retry => retry = true,
-                Steal::Empty => {}
             }
             if !retry {
                 return None;
@@ -149,10 +152,7 @@ impl Worker {
 
     /// Counts how long a job waited in a queue.
     pub(super) fn note_wait(&self, job: &Slot<'_>, now: u64) {
-        let waited = ((now / 1000) as u32).wrapping_sub(job.queued_at().load(Ordering::Relaxed));
-        // Queued after `now` was read: it did not wait.
-        let waited = if waited > u32::MAX / 2 { 0 } else { waited };
-        self.counters.wait_time.record(u64::from(waited) * 1000, 1);
+        self.counters.wait_time.record(u64::from(job.queued_for(now)) * 1000, 1);
     }
 
     fn open(&self, index: usize, range: &OpenRange, part: Range<u32>) {
@@ -165,7 +165,8 @@ impl Worker {
         }
     }
 
-    /// Takes the upper half of what another worker has not claimed yet.
+    /// Takes some of what another worker has not claimed yet: what is next, so that items begin in their order. Who sorts
+    /// his items by their costs, the longest first, gets what that is for.
     fn steal_span(&mut self) -> bool {
         let pool = self.pool.clone();
         let seats = pool.seats.len();
@@ -177,7 +178,10 @@ impl Worker {
             let Some(range) = pool.ranges.get(index as usize) else {
                 continue;
             };
-            if let Some(part) = range.span(victim).steal(range.chunk()) {
+            let Some(job) = Slot::at(pool.blocks.region(), range.slot()) else {
+                continue;
+            };
+            if let Some(part) = range.span(victim).steal(self.steal_size(range.chunk(), &job), range.chunk()) {
                 self.counters.stole();
                 self.open(index as usize, range, part);
                 return true;

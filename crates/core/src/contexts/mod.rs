@@ -1,57 +1,24 @@
 //! The contexts' table: who is attached to the region, whom to wake, and who has died.
 //!
-//! An entry is 64 bytes of the region, so that other processes can read it and ring it:
-//!
-//! | bytes | what | who writes it |
-//! |---|---|---|
-//! | 0–3 | number of the context, 0 = free | [`Contexts`], as it attaches and when its death has been dealt with |
-//! | 4–7 | state: 0 free, 1 alive, 2 dead | the same |
-//! | 8–11 | bell: counts the rings | whoever rings |
-//! | 12–15 | 1: it sleeps on the bell, or is about to | its own thread |
-//! | 16–19 | 1: tasks of its event loop wait for primitives | its own thread |
-//! | 20–23 | 1: its event loop was called and has not looked yet | who rings, 0 → 1; its own thread, 1 → 0 |
-//! | 24–27 | generation: how many contexts sat here before | [`Contexts`], as the next one attaches |
-//! | 28–31 | index of the process that it is in, see [`crate::processes`] | the same |
-//! | 32–63 | what it has under way in a ring: [`Intent`] | its own thread, or who sweeps it up |
-//!
 //! A context's number is generation << 10 | slot, and generations begin at 1: so a number leads to its entry, is never
 //! used again, and what finds another number there knows that the context is dead.
 
-use crate::bell::Bell;
+mod seat;
+
 use crate::blocks::{BlockError, Blocks};
 use crate::context::{Context, Wake};
 use crate::primitives::{Parties, SLOTS, slot_of};
 use crate::processes::Entry;
 use crate::region::header;
 use crate::ring::{INTENT_WORDS, Intent};
-use crate::sync::shared::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::shared::{AtomicU64, Ordering};
+use seat::ENTRY;
+pub(crate) use seat::Seat;
 use std::collections::VecDeque;
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
-/// Bytes of an entry.
-const ENTRY: usize = 64;
 /// Owner of blocks that belong to nobody alone: shared objects, and this table. Never a context's number.
 pub const OBJECTS: u32 = 1;
-
-mod field {
-    pub const NUMBER: usize = 0;
-    pub const STATE: usize = 4;
-    pub const BELL: usize = 8;
-    pub const BLOCKED: usize = 12;
-    pub const LISTENING: usize = 16;
-    pub const RUNG: usize = 20;
-    pub const GENERATION: usize = 24;
-    pub const PROCESS: usize = 28;
-    pub const INTENT: usize = 32;
-}
-
-mod state {
-    pub const FREE: u32 = 0;
-    pub const ALIVE: u32 = 1;
-    pub const DEAD: u32 = 2;
-}
 
 /// Why an isolate could not be attached.
 #[derive(Debug, thiserror::Error)]
@@ -65,54 +32,6 @@ pub enum AttachError {
     /// There is no memory for the table.
     #[error(transparent)]
     NoMemory(#[from] BlockError),
-}
-
-/// One entry of the table: a context's own, or, with borrowed blocks, one that is only looked at or rung.
-pub(crate) struct Seat<B = Arc<Blocks>> {
-    blocks: B,
-    at: usize,
-}
-
-impl<B: Deref<Target = Blocks>> Seat<B> {
-    fn word(&self, field: usize) -> &AtomicU32 {
-        self.blocks.region().word(self.at + field).expect("the table is committed")
-    }
-
-    fn bell_words(&self) -> Bell<'_, AtomicU32> {
-        Bell { count: self.word(field::BELL), sleeper: self.word(field::BLOCKED) }
-    }
-
-    /// How often it was rung.
-    pub fn bell(&self) -> u32 {
-        self.bell_words().heard()
-    }
-
-    /// Wakes whoever sleeps on the bell.
-    pub fn ring(&self) {
-        self.bell_words().ring();
-    }
-
-    /// Sleeps while the bell is `key`, `timeout` at most.
-    pub fn sleep(&self, key: u32, timeout: Duration) {
-        self.bell_words().sleep(key, timeout);
-    }
-
-    pub fn listen(&self, on: bool) {
-        self.word(field::LISTENING).store(u32::from(on), Ordering::SeqCst);
-    }
-
-    pub fn answer(&self) {
-        self.word(field::RUNG).store(0, Ordering::SeqCst);
-    }
-
-    fn listens(&self) -> bool {
-        self.word(field::LISTENING).load(Ordering::SeqCst) != 0
-    }
-
-    /// True: the event loop has to be called.
-    fn calls(&self) -> bool {
-        self.listens() && self.word(field::RUNG).swap(1, Ordering::SeqCst) == 0
-    }
 }
 
 /// The table, and this process' contexts in it.
@@ -130,10 +49,8 @@ impl Contexts {
     /// An empty table in a block of its own.
     pub fn new(blocks: Arc<Blocks>) -> Result<Self, AttachError> {
         let table = Blocks::payload(blocks.alloc(OBJECTS, SLOTS * ENTRY)?);
+        blocks.region().zero(table, SLOTS * ENTRY);
         let contexts = Self::over(blocks, table, 0);
-        for slot in 0..SLOTS {
-            (0..ENTRY).step_by(4).for_each(|at| contexts.seat(slot).word(at).store(0, Ordering::Relaxed));
-        }
         lock(&contexts.free).extend(0..SLOTS);
         if let Some(place) = contexts.blocks.region().word(header::CONTEXTS) {
             // SYNC POINT: the table is there. Payloads begin 16 bytes behind a multiple of 64.
@@ -161,17 +78,7 @@ impl Contexts {
     /// An entry for a context of the process of that index: its number. In the process that made the table.
     pub fn enter(&self, process: usize) -> Result<u32, AttachError> {
         let slot = lock(&self.free).pop_front().ok_or(AttachError::Full)?;
-        let seat = self.seat(slot);
-        let generation = seat.word(field::GENERATION).fetch_add(1, Ordering::Relaxed) + 1;
-        let id = (generation << SLOTS.ilog2() | slot as u32) & MAX_ID;
-        for field in [field::BLOCKED, field::LISTENING, field::RUNG] {
-            seat.word(field).store(0, Ordering::Relaxed);
-        }
-        seat.word(field::PROCESS).store(process as u32, Ordering::Relaxed);
-        seat.word(field::NUMBER).store(id, Ordering::Relaxed);
-        // SYNC POINT: the entry is whole. Pairs with `alive`.
-        seat.word(field::STATE).store(state::ALIVE, Ordering::SeqCst);
-        Ok(id)
+        Ok(self.seat(slot).take(slot, process))
     }
 
     /// The context of this number is of this process, and woken by `waker`.
@@ -190,11 +97,9 @@ impl Contexts {
     /// The context has died: nobody takes it for alive from here on, and nothing wakes it. [`Self::forget`] must follow,
     /// when what it left behind has been dealt with.
     pub fn died(&self, id: u32) {
-        let (slot, seat) = (slot_of(id), self.seat(slot_of(id)));
+        let slot = slot_of(id);
         let here = lock(&self.here[slot]).take_if(|context| context.id() == id);
-        if seat.word(field::NUMBER).load(Ordering::SeqCst) == id {
-            seat.word(field::STATE).store(state::DEAD, Ordering::SeqCst);
-        }
+        self.seat(slot).died(id);
         if let Some(context) = here {
             context.detach();
         }
@@ -202,9 +107,7 @@ impl Contexts {
 
     /// Frees the entry of a context that has died. In the process that made the table.
     pub fn forget(&self, id: u32) {
-        let seat = self.seat(slot_of(id));
-        if seat.word(field::NUMBER).compare_exchange(id, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            seat.word(field::STATE).store(state::FREE, Ordering::SeqCst);
+        if self.seat(slot_of(id)).leave(id) {
             lock(&self.free).push_back(slot_of(id));
         }
     }
@@ -213,15 +116,15 @@ impl Contexts {
     pub fn of(&self, process: usize) -> Vec<u32> {
         let numbers = (0..SLOTS).filter_map(|slot| {
             let seat = self.seat(slot);
-            let its = seat.word(field::PROCESS).load(Ordering::SeqCst) as usize == process;
-            Some(seat.word(field::NUMBER).load(Ordering::SeqCst)).filter(|number| its && *number != 0)
+            let its = seat.process() == process;
+            Some(seat.number()).filter(|number| its && *number != 0)
         });
         numbers.collect()
     }
 
     /// Index of the process that the context of this number is in; None: it is not alive.
     pub fn process_of(&self, id: u32) -> Option<usize> {
-        let process = self.seat(slot_of(id)).word(field::PROCESS).load(Ordering::SeqCst) as usize;
+        let process = self.seat(slot_of(id)).process();
         self.alive(id).then_some(process)
     }
 
@@ -246,7 +149,7 @@ impl Contexts {
 
     /// At which byte that is.
     pub(crate) fn intent_at(&self, id: u32) -> usize {
-        self.table + slot_of(id) * ENTRY + field::INTENT
+        self.seat(slot_of(id)).intent_at()
     }
 
     /// Has every context look at what it waits for, those too whose event loop was called: who was to call it may have
@@ -254,10 +157,10 @@ impl Contexts {
     pub fn ring_all(&self) {
         for slot in 0..SLOTS {
             let seat = self.seat(slot);
-            if seat.word(field::STATE).load(Ordering::SeqCst) == state::ALIVE {
+            if seat.alive() {
                 seat.ring();
                 if seat.listens() {
-                    seat.word(field::RUNG).store(1, Ordering::SeqCst);
+                    seat.calls_again();
                     self.call(slot, &seat);
                 }
             }
@@ -273,7 +176,7 @@ impl Contexts {
 
     /// Has the event loop of the context on that slot called, in whatever process it is.
     fn call(&self, slot: usize, seat: &Seat<&Blocks>) {
-        let process = seat.word(field::PROCESS).load(Ordering::SeqCst) as usize;
+        let process = seat.process();
         if process != self.process {
             if let Some(entry) = Entry::at(self.blocks.region(), process) {
                 entry.call(slot);
@@ -288,21 +191,14 @@ impl Contexts {
     }
 }
 
-/// A context's number has 30 bits; the upper two are left to the words that hold one.
-const MAX_ID: u32 = (1 << 30) - 1;
-
 impl Parties for Contexts {
     fn alive(&self, id: u32) -> bool {
-        let seat = self.seat(slot_of(id));
-        // SYNC POINT: the entry is whole. Pairs with `attach`.
-        id != 0
-            && seat.word(field::STATE).load(Ordering::SeqCst) == state::ALIVE
-            && seat.word(field::NUMBER).load(Ordering::SeqCst) == id
+        id != 0 && self.seat(slot_of(id)).seats(id)
     }
 
     fn ring(&self, slot: usize) -> bool {
         let seat = self.seat(slot);
-        if seat.word(field::STATE).load(Ordering::SeqCst) != state::ALIVE {
+        if !seat.alive() {
             return false;
         }
         seat.ring();
@@ -320,14 +216,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::context::tests::Count;
     use crate::sync::AtomicUsize;
-
-    struct Count(Arc<AtomicUsize>);
-    impl Wake for Count {
-        fn wake(&self) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
+    use std::time::Duration;
 
     fn table() -> (Contexts, Arc<AtomicUsize>, impl Fn() -> Box<dyn Wake>) {
         let contexts = Contexts::new(Arc::new(Blocks::new(64 << 20).unwrap())).unwrap();

@@ -3,11 +3,14 @@
 //! Workers push records into the *inbox* of the context that owns their pool, and its [`Doorbell`] tells them whether
 //! to wake the owner, and how.
 
+mod doorbell;
+
 use crate::clock::now_ns;
 use crate::contexts::Seat;
 use crate::record::Record;
-use crate::sync::{AtomicBool, AtomicU32, Ordering, fence, spin_hint};
+use crate::sync::{AtomicU32, Ordering, spin_hint};
 use crossbeam_queue::SegQueue;
+use doorbell::{Doorbell, Ring};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -15,85 +18,6 @@ use std::time::Duration;
 pub trait Wake: Send + Sync {
     /// Makes the context's event loop call back soon. Must not block, and must tolerate a context that is gone.
     fn wake(&self);
-}
-
-/// Whom a pusher has to wake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ring {
-    /// The owner knows, or looks by itself.
-    Nobody,
-    /// The owner's event loop.
-    Loop,
-    /// The owner, which blocks.
-    Sleeper,
-}
-
-/// The flags between those who push into an inbox and the owner who empties it.
-///
-/// Waking is coalesced:
-///
-/// | `pending` | meaning | who moves it |
-/// |---|---|---|
-/// | false | the owner knows of no record; whoever pushes next owes it a wake-up | the owner, before it pops |
-/// | true | a wake-up is under way, or the owner looks by itself | whoever changes it owes the wake-up |
-///
-/// The owner stores false *before* it pops: a record pushed after that store finds false and wakes, one pushed before
-/// it is popped. An owner that stops half-way (its time is up) sets `pending` again itself and comes back by itself.
-///
-/// An owner that blocks (a `*Sync` call) sets `pending`, so that nobody wakes its event loop, and then `blocked`:
-///
-/// | `blocked` | meaning | who moves it |
-/// |---|---|---|
-/// | false | a pusher goes by `pending` | the owner, when it wakes up |
-/// | true | the owner sleeps, or is about to: a pusher rings it | the owner, before its last look at the inbox |
-#[derive(Debug)]
-struct Doorbell {
-    pending: AtomicBool,
-    blocked: AtomicBool,
-}
-
-impl Doorbell {
-    fn new() -> Self {
-        Self { pending: AtomicBool::new(false), blocked: AtomicBool::new(false) }
-    }
-
-    /// A record was pushed: whom to wake.
-    fn pushed(&self) -> Ring {
-        // SYNC POINT: record pushed, then look at the flags. Pairs with `empty` and `block`.
-        fence(Ordering::SeqCst);
-        if self.blocked.load(Ordering::Relaxed) {
-            Ring::Sleeper
-        } else if !self.pending.load(Ordering::Relaxed) && self.hush() {
-            Ring::Loop
-        } else {
-            Ring::Nobody
-        }
-    }
-
-    /// The owner empties its inbox with `pop`.
-    fn empty(&self, pop: impl FnOnce() -> usize) -> usize {
-        self.pending.store(false, Ordering::Relaxed);
-        // SYNC POINT: pending lowered, then pop. Pairs with `pushed`.
-        fence(Ordering::SeqCst);
-        pop()
-    }
-
-    /// Nobody else shall wake the event loop until the owner empties its inbox. True: the caller is the first to say
-    /// so, and nobody has woken it.
-    fn hush(&self) -> bool {
-        self.pending.compare_exchange(false, true, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-
-    /// The owner sleeps, unless it must not any more: its inbox holds something by now.
-    fn block(&self, must: impl FnOnce() -> bool, sleep: impl FnOnce()) {
-        self.blocked.store(true, Ordering::Relaxed);
-        // SYNC POINT: blocked set, then look at the inbox. Pairs with `pushed`.
-        fence(Ordering::SeqCst);
-        if must() {
-            sleep();
-        }
-        self.blocked.store(false, Ordering::Relaxed);
-    }
 }
 
 /// One attached isolate or thread.
@@ -226,7 +150,7 @@ impl Context {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::blocks::Blocks;
     use crate::contexts::Contexts;
@@ -234,7 +158,8 @@ mod tests {
     use crate::sync::AtomicUsize;
     use std::sync::Arc;
 
-    struct Count(Arc<AtomicUsize>);
+    /// Counts the calls of the event loop.
+    pub struct Count(pub Arc<AtomicUsize>);
     impl Wake for Count {
         fn wake(&self) {
             self.0.fetch_add(1, Ordering::SeqCst);
@@ -303,114 +228,5 @@ mod tests {
                 });
             }
         });
-    }
-}
-
-#[cfg(all(test, loom))]
-mod models {
-    use super::*;
-    use crate::sync::AtomicU32;
-    use loom::sync::{Arc, Condvar, Mutex, Notify};
-
-    /// A context whose inbox counts its records, without any ordering of its own but that of a queue's push and pop.
-    struct Model {
-        doorbell: Doorbell,
-        inbox: AtomicU32,
-        event_loop: Notify,
-        bell: Mutex<u32>,
-        rung: Condvar,
-    }
-
-    impl Model {
-        fn new() -> Arc<Self> {
-            Arc::new(Self {
-                doorbell: Doorbell::new(),
-                inbox: AtomicU32::new(0),
-                event_loop: Notify::new(),
-                bell: Mutex::new(0),
-                rung: Condvar::new(),
-            })
-        }
-
-        fn send(&self) {
-            self.inbox.fetch_add(1, Ordering::Release);
-            match self.doorbell.pushed() {
-                Ring::Nobody => {}
-                Ring::Loop => self.event_loop.notify(),
-                Ring::Sleeper => {
-                    *self.bell.lock().unwrap() += 1;
-                    self.rung.notify_one();
-                }
-            }
-        }
-
-        fn is_empty(&self) -> bool {
-            self.inbox.load(Ordering::Acquire) == 0
-        }
-
-        fn drain(&self, max: u32) -> u32 {
-            let pop = || {
-                let some = |count: u32| (count > 0).then(|| count - count.min(max));
-                self.inbox
-                    .fetch_update(Ordering::AcqRel, Ordering::Acquire, some)
-                    .map_or(0, |had| had.min(max) as usize)
-            };
-            let got = self.doorbell.empty(pop) as u32;
-            if got == max && self.doorbell.hush() {
-                self.event_loop.notify();
-            }
-            got
-        }
-
-        fn wait(&self) {
-            self.doorbell.hush();
-            if !self.is_empty() {
-                return;
-            }
-            let key = *self.bell.lock().unwrap();
-            let sleep = || {
-                let mut bell = self.bell.lock().unwrap();
-                while *bell == key {
-                    bell = self.rung.wait(bell).unwrap();
-                }
-            };
-            self.doorbell.block(|| self.is_empty(), sleep);
-        }
-    }
-
-    /// Two pushers, one record each; the owner gets both with `turn` and the drain that follows it.
-    fn the_owner_gets_every_record(max: u32, turn: fn(&Model, u32)) {
-        loom::model(move || {
-            let model = Model::new();
-            let pushers = [model.clone(), model.clone()].map(|model| loom::thread::spawn(move || model.send()));
-            let mut got = 0;
-            while got < 2 {
-                turn(&model, got);
-                got += model.drain(max);
-            }
-            for pusher in pushers {
-                pusher.join().unwrap();
-            }
-        });
-    }
-
-    #[test]
-    fn an_event_loop_gets_every_record() {
-        the_owner_gets_every_record(8, |model, _| model.event_loop.wait());
-    }
-
-    #[test]
-    fn an_event_loop_that_stops_half_way_gets_every_record() {
-        the_owner_gets_every_record(1, |model, _| model.event_loop.wait());
-    }
-
-    #[test]
-    fn a_blocked_owner_gets_every_record() {
-        the_owner_gets_every_record(8, |model, _| model.wait());
-    }
-
-    #[test]
-    fn an_owner_that_blocks_and_returns_to_its_event_loop_gets_every_record() {
-        the_owner_gets_every_record(8, |model, got| if got == 0 { model.wait() } else { model.event_loop.wait() });
     }
 }
