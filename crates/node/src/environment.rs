@@ -60,9 +60,12 @@ pub fn with_pool<R>(pool: u32, f: impl FnOnce(&Arc<Pool>) -> Result<R>) -> Resul
 }
 
 /// Attaches this isolate; `wake` is called on its event loop whenever there is something to look at. Answers the
-/// context's number.
+/// context's number. Once: a second attachment would take the pools of the first from it.
 #[napi(catch_unwind)]
 pub fn attach(env: Env, wake: Function<(), ()>) -> Result<u32> {
+    if CURRENT.with(|current| current.borrow().is_some()) {
+        return Err(Error::from_reason("this isolate is attached already"));
+    }
     let registry = registry()?;
     let bell: Bell = wake.build_threadsafe_function::<()>().weak::<true>().build()?;
     let context = registry.attach(Box::new(LoopWaker(bell))).map_err(|error| Error::from_reason(error.to_string()))?;

@@ -173,10 +173,10 @@ pub fn bucket_starts() -> Vec<f64> {
     (0..manycore_core::stats::BUCKETS).map(|i| Histogram::bucket_start(i) as f64).collect()
 }
 
-/// Monotonic time in milliseconds, on the clock that stamps the lanes.
+/// Monotonic time in milliseconds with a fraction, on the clock that stamps the lanes.
 #[napi(catch_unwind)]
-pub fn now_ms() -> u32 {
-    manycore_core::clock::now_ms()
+pub fn now_ms() -> f64 {
+    manycore_core::clock::now_ns() as f64 / 1e6
 }
 
 /// Workers seated in this process.

@@ -1,7 +1,7 @@
-//! What concerns the whole process: Ctrl+C, the CPUs that its threads run on, and what one thread does at a time.
+//! What concerns the whole process: Ctrl+C, the CPUs that its threads run on, what one thread does at a time, and chance.
 
 use manycore_os::{cpus, interrupt};
-use napi::bindgen_prelude::{Error, Function, Result};
+use napi::bindgen_prelude::{Buffer, Error, Function, Result};
 use napi_derive::napi;
 use std::sync::Mutex;
 
@@ -45,4 +45,12 @@ pub fn one_at_a_time(run: Function<(), ()>) -> Result<()> {
 pub fn private_memory() -> Result<f64> {
     let bytes = manycore_os::private_memory().map_err(|error| Error::from_reason(error.to_string()))?;
     Ok(bytes as f64)
+}
+
+/// Bytes that nobody can guess, of the system's generator: Node's own `crypto` takes milliseconds to load.
+#[napi(catch_unwind)]
+pub fn random_bytes(count: u32) -> Result<Buffer> {
+    let mut bytes = vec![0; count as usize];
+    getrandom::fill(&mut bytes).map_err(|error| Error::from_reason(error.to_string()))?;
+    Ok(bytes.into())
 }
