@@ -176,9 +176,9 @@ export async function collected(condition: () => boolean): Promise<void> {
 }
 
 /** What the addon counts in the whole process: shared objects that are alive, and bytes of blocks in use. */
-export const addon: { objectCount(): number; blocksInUse(): number } = createRequire(import.meta.url)('node-gyp-build')(
-  fileURLToPath(new URL('..', import.meta.url)),
-);
+export const addon: { objectCount(): number; blocksInUse(): number; attach(wake: () => void): number } = createRequire(
+  import.meta.url,
+)('node-gyp-build')(fileURLToPath(new URL('..', import.meta.url)));
 
 /** What a child process did. */
 export interface Finished {

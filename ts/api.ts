@@ -8,6 +8,7 @@ export type { StartMethod } from './internal/self.js';
 export { AsyncResult } from './pool/async-result.js';
 export { type CurrentTask, currentTask } from './pool/current-task.js';
 export { apply, imap, imapUnordered, map, starmap } from './pool/default-pool.js';
+export type { PoolEvents } from './pool/events.js';
 export type { ImapIterator } from './pool/imap.js';
 export type {
   AsyncTaskOptions,
@@ -20,7 +21,7 @@ export type {
   Transferable,
   WaitOptions,
 } from './pool/options.js';
-export { Pool, type PoolEvents } from './pool/pool.js';
+export { Pool } from './pool/pool.js';
 export type { Source } from './pool/sources.js';
 export type { Percentiles, PoolStats, SlowTask, WorkerInfo, WorkerStats } from './pool/stats.js';
 export { getAllStartMethods, getStartMethod, setStartMethod } from './process/start-methods.js';

@@ -203,6 +203,16 @@ describe('errors', () => {
     expect((copy.cause as Error).message).toBe('e49998');
   });
 
+  test('errors that lie too deep for the stack of a receiver are cut off', () => {
+    let error = new Error('first');
+    for (let i = 0; i < 1000; i++) error = new AggregateError([error], `e${i}`, { cause: error });
+    let levels = 0;
+    for (let copy = send(error); copy.cause !== undefined; copy = copy.cause as Error) levels++;
+    expect(levels).toBe(256);
+    // What lies beside a long chain is as deep as ever.
+    expect(send([error, new Error('a', { cause: { b: 1 } })])[1].cause).toEqual({ b: 1 });
+  });
+
   test('the limit of stack traces is as it was', () => {
     const limit = Error.stackTraceLimit;
     send(new Error('x'));

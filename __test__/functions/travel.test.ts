@@ -161,7 +161,7 @@ describe('a reference to an export', () => {
       expect(answer.value).toBe(8);
     } else {
       expect(answer.error).toMatchObject({ name: 'TypeError', code: 'ERR_UNKNOWN_FILE_EXTENSION' });
-      expect(answer.error?.message).toMatch(/22\.18.*execArgv: \['--import', 'tsx'\]/);
+      expect(answer.error?.message).toMatch(/22\.18.*execArgv: \['--import', '\.\/tsx\.mjs'\].*tsx\/esm\/api/);
     }
   });
 });

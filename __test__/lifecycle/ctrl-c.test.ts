@@ -39,7 +39,17 @@ async function ends(program: TerminalProgram): Promise<void> {
 describe('Ctrl+C in a terminal, with workers that compute for ever', () => {
   const calls = ['apply', 'applyAsync', 'applySync', 'map', 'mapAsync', 'mapSync', 'starmap', 'starmapAsync'];
   const iterators = ['starmapSync', 'imap', 'imapUnordered', 'istarmap', 'istarmapUnordered'];
-  const others = ['mapEndless', 'imapSettled', 'retries', 'join', 'ready', 'defaultPool', 'inline', 'async'];
+  const others = [
+    'mapEndless',
+    'imapSettled',
+    'retries',
+    'join',
+    'joinEndless',
+    'ready',
+    'defaultPool',
+    'inline',
+    'async',
+  ];
   for (const what of [...calls, ...iterators, ...others]) {
     test(`ends \`${what}\`, and the program by itself`, async () => {
       await ends(await interrupted(what));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failure, makePool, numbers, ref, square, threadOf, thrown, watch } from '../helpers.js';
+import { failure, makePool, numbers, ref, runScript, square, threadOf, thrown, watch } from '../helpers.js';
 
 const death = (name: string) => ref('death.mjs', name);
 
@@ -202,4 +202,11 @@ describe('an initializer that fails', () => {
     const pool = makePool({ processes: 1, initializer });
     expect(await pool.apply(square, [2])).toBe(4);
   });
+});
+
+test('what keeps every worker from starting is told of once', async () => {
+  const { stdout, stderr, code } = await runScript('cwd-gone.mjs');
+  expect(stdout).toBe('BrokenPoolError ENOENT\n');
+  expect(stderr.match(/a worker threw outside any task/g)).toHaveLength(1);
+  expect(code).toBe(0);
 });

@@ -39,7 +39,7 @@ describe('pool options', () => {
   it('a number is the number of processes', () => {
     expect(poolOptions(3)).toEqual(poolOptions({ processes: 3 }));
     expect(poolOptions(3)).toMatchObject({ processes: 3, minProcesses: 3 });
-    expect(() => poolOptions(0)).toThrow('Expected `processes` to be an integer from 1 up, got `0` (number)');
+    expect(() => poolOptions(0)).toThrow('Expected `processes` to be an integer from 1 to 1023, got `0` (number)');
   });
 
   it('take every option of their type', () => {
@@ -95,20 +95,24 @@ describe('pool options', () => {
   });
 
   const integer = 'an integer from 1 up';
+  const workers = 'an integer from 1 to 1023';
   const milliseconds = 'a number of milliseconds';
   it.each([
-    ['processes', 0, RangeError, integer],
-    ['processes', 1.5, RangeError, integer],
-    ['processes', Number.NaN, RangeError, integer],
-    ['processes', Number.POSITIVE_INFINITY, RangeError, integer],
-    ['processes', '4', TypeError, integer],
-    ['processes', null, TypeError, integer],
+    ['processes', 0, RangeError, workers],
+    ['processes', 1.5, RangeError, workers],
+    ['processes', 1024, RangeError, workers],
+    ['processes', 2 ** 31, RangeError, workers],
+    ['processes', Number.NaN, RangeError, workers],
+    ['processes', Number.POSITIVE_INFINITY, RangeError, workers],
+    ['processes', '4', TypeError, workers],
+    ['processes', null, TypeError, workers],
     ['minProcesses', -1, RangeError, 'an integer from 0 up'],
     ['maxTasksPerChild', 0, RangeError, integer],
     ['maxTasksPerChild', -1, RangeError, integer],
     ['maxTasksPerChild', 0.5, RangeError, integer],
     ['maxTasksPerChild', '12', TypeError, integer],
-    ['concurrency', 0, RangeError, integer],
+    ['concurrency', 0, RangeError, 'an integer from 1 to 4095'],
+    ['concurrency', 1e9, RangeError, 'an integer from 1 to 4095'],
     ['maxPending', 0, RangeError, integer],
     ['retries', -1, RangeError, 'an integer from 0 up'],
     ['maxMemoryPerWorker', 0, RangeError, integer],
@@ -141,6 +145,14 @@ describe('pool options', () => {
     const make = () => poolOptions({ [name]: value } as PoolOptions);
     expect(make).toThrow(Kind);
     expect(make).toThrow(`Expected \`${name}\` to be ${what}, got `);
+  });
+
+  it('fewer child processes than threads', () => {
+    expect(poolOptions({ processes: 1023 }).processes).toBe(1023);
+    expect(poolOptions({ processes: 255, context: 'spawn' }).processes).toBe(255);
+    const tooMany = () => poolOptions({ processes: 256, context: 'spawn' });
+    expect(tooMany).toThrow(RangeError);
+    expect(tooMany).toThrow('Expected `processes` to be at most 255');
   });
 
   it('name what sits deeper', () => {

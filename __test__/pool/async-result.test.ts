@@ -89,6 +89,45 @@ describe('AsyncResult', () => {
     expect((settled[50] as PromiseRejectedResult).reason.message).toBe('in the middle');
   });
 
+  test('a callback that returns a promise is waited for, and its rejection is that of the result', async () => {
+    const pool = makePool(1);
+    let open: (() => void) | undefined;
+    const held = new Promise<void>((done) => {
+      open = done;
+    });
+    const result = pool.applyAsync(square, [3], { callback: () => held });
+    const waiting = watch(result.get());
+    await pool.apply(square, [1]);
+    expect([waiting.settled, result.ready()]).toEqual([0, false]);
+    open?.();
+    expect(await result.get()).toBe(9);
+
+    const inCallback = new Error('in the callback');
+    const later = async () => {
+      await sleep(1);
+      throw inCallback;
+    };
+    expect(await failure(() => pool.applyAsync(square, [3], { callback: later }).get())).toBe(inCallback);
+    expect(await failure(() => pool.mapAsync(square, [3], { callback: later }).get())).toBe(inCallback);
+    const fail = ref('tasks.mjs', 'fail');
+    expect(await failure(() => pool.applyAsync(fail, ['no'], { errorCallback: later }).get())).toBe(inCallback);
+    const heard = async () => {};
+    expect((await failure(() => pool.applyAsync(fail, ['no'], { errorCallback: heard }).get())).message).toBe('no');
+  });
+
+  test('a result whose callback is waited for can be cancelled', async () => {
+    const pool = makePool(1);
+    let called = false;
+    const callback = () => {
+      called = true;
+      return new Promise<void>(() => {});
+    };
+    const result = pool.applyAsync(square, [3], { callback });
+    await until(() => called);
+    expect(result.cancel()).toBe(true);
+    expect((await failure(() => result.get())).name).toBe('CancelledError');
+  });
+
   test('callbacks that are no functions are refused at the call', () => {
     const pool = makePool(1);
     for (const name of ['callback', 'errorCallback']) {

@@ -1,7 +1,19 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { fixture, Gate, makePool, numbers, ref, runScript, sleep, square, until } from '../helpers.js';
+import {
+  addon,
+  fixture,
+  Gate,
+  makePool,
+  numbers,
+  ref,
+  runScript,
+  sleep,
+  square,
+  startProgram,
+  until,
+} from '../helpers.js';
 
 describe('B49 what a task prints', () => {
   test('B49 it is out before the result, as whole lines', async () => {
@@ -139,11 +151,45 @@ describe('B53 where the addon is loaded', () => {
   });
 });
 
+describe('flags of Node', () => {
+  test.each(['--frozen-intrinsics', '--jitless'])('functions are sent with %s', async (flag) => {
+    const { code, stdout } = await runScript('flags.mjs', [], { ...process.env, NODE_OPTIONS: flag });
+    expect(stdout).toBe('1,4,9\n49\n');
+    expect(code).toBe(0);
+  });
+
+  test('without addons, the error names the flag', async () => {
+    const { code, stderr } = await runScript('flags.mjs', [], { ...process.env, NODE_OPTIONS: '--no-addons' });
+    expect(stderr).toContain('start Node without `--no-addons`');
+    expect(stderr).toContain('ERR_DLOPEN_DISABLED');
+    expect(code).toBe(1);
+  });
+});
+
+test('B53 an isolate is attached once: a second attachment is refused, and takes nothing from the first', async () => {
+  const pool = makePool(1);
+  expect(await pool.apply(square, [2])).toBe(4);
+  expect(() => addon.attach(() => {})).toThrow('this isolate is attached already');
+  expect(await pool.apply(square, [3])).toBe(9);
+});
+
+test('a limit on the size of files is named by the error of memory that it forbids', async () => {
+  const script = fileURLToPath(fixture('scripts/flags.mjs'));
+  const limited = ['-c', 'ulimit -f 1000; exec "$0" "$@"', process.execPath, script];
+  const { code, stderr } = await startProgram('bash', limited, { ...process.env, NODE_OPTIONS: '' }).finished;
+  expect(stderr).toContain('the limit on the size of files (`ulimit -f`) holds for shared memory, too');
+  expect(code).toBe(1);
+});
+
 describe('B54 other runners', () => {
-  test('B54 vitest with pool threads', async () => {
-    const root = fileURLToPath(fixture('vitest-threads'));
+  test.each([
+    ['threads', 'vitest-threads', 4],
+    ['vmThreads', 'vitest-contexts', 2],
+    ['vmForks', 'vitest-contexts', 2],
+  ])('B54 vitest with pool %s', async (pool, folder, passed) => {
+    const root = fileURLToPath(fixture(folder));
     const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
-    const child = spawn(process.execPath, [vitest, 'run', '--root', root, '--reporter=json'], {
+    const child = spawn(process.execPath, [vitest, 'run', '--root', root, '--pool', pool, '--reporter=json'], {
       env: { ...process.env, NODE_OPTIONS: '', VITEST: '', VITEST_WORKER_ID: '', VITEST_POOL_ID: '' },
     });
     let stdout = '';
@@ -153,7 +199,15 @@ describe('B54 other runners', () => {
     child.stderr.resume();
     const code = await new Promise((done) => child.on('close', done));
     const report = JSON.parse(stdout.slice(stdout.indexOf('{')));
-    expect(report).toMatchObject({ numPassedTests: 4, numFailedTests: 0, success: true });
+    expect(report).toMatchObject({ numPassedTests: passed, numFailedTests: 0, success: true });
+    expect(code).toBe(0);
+  });
+
+  test('B54 two contexts of one isolate with a pool each', async () => {
+    const flags = '--no-warnings --experimental-vm-modules';
+    const { code, stdout, stderr } = await runScript('two-contexts.mjs', [], { NODE_OPTIONS: flags });
+    expect(stderr).toBe('');
+    expect(stdout).toBe('true 2 4\n6 8 10 12\n14 1 2 3\n2 true\n16\n');
     expect(code).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import { TimeoutError } from 'manycore';
+import { range, TimeoutError } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import {
   collect,
@@ -293,4 +293,64 @@ describe('imap and its siblings', () => {
       ]);
     }
   });
+
+  test('a range is read, not copied: its length does not matter', async () => {
+    const pool = makePool(1);
+    for (const method of both) {
+      const totals: unknown[] = [];
+      const results = pool[method](square, range(2 ** 40), { progress: ({ total }) => void totals.push(total) });
+      expect((await results.next()).value).toBe(0);
+      await results.return?.();
+      expect(totals[0]).toBe(2 ** 40);
+    }
+    const tooLong = await failure(() => pool.map(square, range(2 ** 40)));
+    expect(tooLong).toBeInstanceOf(RangeError);
+    expect(tooLong.message).toContain('1099511627776');
+  });
+
+  test('an iterator that gives something else than an object ends the call, as in for…of', async () => {
+    const pool = makePool(1);
+    const broken = (result: unknown) => {
+      let left = 2;
+      return () => (left-- > 0 ? { done: false, value: left } : result);
+    };
+    for (const result of [5, undefined, null, 'text']) {
+      const promised = broken(result);
+      const sources = [
+        { [Symbol.iterator]: () => ({ next: broken(result) }) },
+        { [Symbol.asyncIterator]: () => ({ next: broken(result) }) },
+        { [Symbol.asyncIterator]: () => ({ next: async () => promised() }) },
+      ];
+      for (const source of sources) {
+        const results = pool.imap(square, source as unknown as Iterable<number>);
+        expect([(await results.next()).value, (await results.next()).value]).toEqual([1, 0]);
+        const error = await failure(() => results.next());
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error.message).toContain('next()');
+        expect((await results.next()).done).toBe(true);
+      }
+    }
+  });
+
+  for (const method of both) {
+    test(`${method}: an aborted next() takes nothing with it`, async () => {
+      const pool = makePool(1);
+      const gate = new Gate();
+      const items = [1, 2].map((n): [Int32Array, number] => [gate.shared, n]);
+      const results =
+        method === 'imap' ? pool.istarmap(pass<number>, items) : pool.istarmapUnordered(pass<number>, items);
+      await gate.reached();
+      const reason = new Error('enough');
+      expect(await failure(() => results.next({ signal: AbortSignal.abort(reason) }))).toBe(reason);
+      const controller = new AbortController();
+      const aborted = failure(() => results.next({ signal: controller.signal, timeout: 60_000 }));
+      const next = results.next({ signal: new AbortController().signal });
+      controller.abort(reason);
+      expect(await aborted).toBe(reason);
+      gate.open();
+      expect((await next).value).toBe(1);
+      expect((await results.next({ signal: new AbortController().signal })).value).toBe(2);
+      expect((await results.next({ signal: AbortSignal.timeout(60_000) })).done).toBe(true);
+    });
+  }
 });

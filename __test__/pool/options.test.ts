@@ -1,6 +1,6 @@
-import { Pool, type PoolOptions, range, type TaskOptions } from 'manycore';
+import { getContext, Pool, type PoolOptions, range, type TaskOptions } from 'manycore';
 import { afterEach, describe, expect, test } from 'vitest';
-import { collect, failure, inChildren, makePool, square, threadOf, thrown } from '../helpers.js';
+import { collect, failure, inChildren, makePool, ref, square, threadOf, thrown } from '../helpers.js';
 
 type Wrong = [value: unknown, kind: typeof TypeError | typeof RangeError];
 
@@ -116,6 +116,25 @@ const wrongTaskOptions: Record<string, Wrong[]> = {
   onReport: [['f', TypeError]],
   transfer: [[5, TypeError]],
 };
+
+test('arguments by position, as Python takes them, are refused', () => {
+  const byPosition = Pool as unknown as new (...args: unknown[]) => Pool;
+  for (const C of [byPosition, getContext('spawn').Pool as unknown as typeof byPosition]) {
+    expect(() => new C(2, square, [1])).toThrow(TypeError);
+    expect(() => new C(2, square, [1])).toThrow('`new Pool({ processes, initializer, initArgs })`');
+    expect(() => new C(2, undefined)).not.toThrow();
+  }
+});
+
+describe('the name', () => {
+  for (const context of ['thread', 'spawn'] as const) {
+    test(`B14 begins those of the workers, by '${context}'`, async () => {
+      await using pool = new Pool({ processes: 1, name: '$& thumbnails', context });
+      const { facts } = await pool.apply(ref('processes.mjs', 'factsOfWorker'));
+      expect(facts.name).toMatch(/^\$& thumbnails-\d+$/);
+    });
+  }
+});
 
 describe('B14 invalid options are refused at the call, by name', () => {
   for (const [name, cases] of Object.entries(wrongPoolOptions)) {

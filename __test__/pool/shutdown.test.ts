@@ -2,6 +2,7 @@ import { Pool, PoolTerminatedError, StateError, TimeoutError } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import {
   collect,
+  echo,
   failure,
   Gate,
   makePool,
@@ -10,6 +11,7 @@ import {
   passAsync,
   ref,
   runScript,
+  sleep,
   spin,
   square,
   until,
@@ -73,6 +75,71 @@ describe('close and join', () => {
     expect((await collect(results)).length).toBe(499);
     await pool.join();
   });
+
+  /** Ends after very many items, so that what reads it without end fails rather than hangs. */
+  function* endless(item: unknown, pulled: { count: number }): Generator<unknown> {
+    for (; pulled.count < 1_000_000; ) {
+      pulled.count++;
+      yield item;
+    }
+    throw new Error('The source was read without end');
+  }
+
+  for (const method of ['imap', 'imapUnordered'] as const) {
+    test(`B41 ${method} of an endless source: join waits, and the event loop turns`, async () => {
+      const cannotBeSent = Symbol('unsendable');
+      for (const read of [true, false]) {
+        for (const item of [1, cannotBeSent]) {
+          for (const asynchronous of [false, true]) {
+            const pool = makePool(2);
+            const pulled = { count: 0 };
+            const items = endless(item, pulled);
+            const source = {
+              async *[Symbol.asyncIterator]() {
+                yield* items;
+              },
+            };
+            const results = pool[method](echo, asynchronous ? source : items, { bufferSize: 8, settled: true });
+            if (read) await results.next();
+            pool.close();
+            let ticks = 0;
+            const timer = setInterval(() => ticks++, 1);
+            expect(await failure(() => pool.join({ timeout: 5 }))).toBeInstanceOf(TimeoutError);
+            const joined = watch(pool.join());
+            await until(() => joined.settled === 1 || (ticks > 3 && pulled.count > 100));
+            clearInterval(timer);
+            expect(joined.settled).toBe(0);
+            await pool.terminate();
+          }
+        }
+      }
+    });
+
+    test(`B41 ${method}: join takes no more items than workers can have under way, and all of them`, async () => {
+      const pool = makePool(2);
+      const gate = new Gate();
+      const pulled = { count: 0 };
+      function* source(): Generator<[Int32Array, number]> {
+        for (; pulled.count < 5000; pulled.count++) yield [gate.shared, pulled.count];
+      }
+      const plan = { bufferSize: 7, chunkSize: 3 };
+      const results =
+        method === 'imap'
+          ? pool.istarmap(pass<number>, source(), plan)
+          : pool.istarmapUnordered(pass<number>, source(), plan);
+      await gate.reached(2);
+      pool.close();
+      const joined = watch(pool.join());
+      await sleep(20);
+      expect(pulled.count).toBeLessThanOrEqual(7);
+      gate.open();
+      await until(() => joined.settled === 1);
+      expect(joined.error).toBe(undefined);
+      // As in Python, the results can still be read.
+      const values = await collect(results);
+      expect(values.sort((a, b) => Number(a) - Number(b))).toEqual(numbers(5000));
+    });
+  }
 
   test('B41 timers that a task left behind do not hold up join', async () => {
     const pool = makePool(1);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import { runScript, startScript, until } from '../helpers.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Program, runScript, startScript, until } from '../helpers.js';
 import { methods } from './helpers.js';
 
 describe.each(methods)("by '%s'", (method) => {
@@ -85,21 +85,58 @@ describe.each(methods)("by '%s'", (method) => {
   });
 });
 
-test('B40 a child process and its own end when their parent is killed, whatever they do', async () => {
-  const script = startScript('process.mjs', ['orphans', 'spawn']);
-  await until(() => script.soFar().split('pid ').length === 3);
-  const pids = [...script.soFar().matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
-  expect(new Set([script.pid, ...pids]).size).toBe(3);
-  script.signal('SIGKILL');
-  await until(() => pids.every(hasEnded));
-  expect((await script.finished).signal).toBe('SIGKILL');
+describe('when the first process is killed', () => {
+  /** A script with a child and a child of that, all of them busy. */
+  async function family(): Promise<{ script: Program; pids: number[] }> {
+    const script = startScript('process.mjs', ['orphans', 'spawn']);
+    await until(() => script.soFar().split('pid ').length === 3);
+    const pids = [...script.soFar().matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+    expect(new Set([script.pid, ...pids]).size).toBe(3);
+    onTestFinished(() => {
+      for (const pid of pids) if (!hasEnded(pid)) process.kill(pid, 'SIGKILL');
+    });
+    return { script, pids };
+  }
+
+  test('B40 a child process and its own end, whatever they do', async () => {
+    const { script, pids } = await family();
+    script.signal('SIGKILL');
+    await until(() => pids.every(hasEnded));
+    expect((await script.finished).signal).toBe('SIGKILL');
+  });
+
+  test('those that are stopped end, too', async () => {
+    const { script, pids } = await family();
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    await until(() => pids.every((pid) => stateOf(pid) === 'T'));
+    script.signal('SIGKILL');
+    await until(() => pids.every(hasEnded));
+  });
+
+  test('one that boots at that time ends without a word', async () => {
+    const script = startScript('boots-late.mjs', ['first-ended']);
+    await script.printed('ready');
+    script.signal('SIGKILL');
+    const { stdout } = await script.finished;
+    expect(JSON.parse(stdout.split('\n')[1])).toEqual({ status: 1, stderr: '' });
+  });
+
+  test('one that cannot join for another reason says so', async () => {
+    const { stdout } = await startScript('boots-late.mjs', ['foreign']).finished;
+    const { status, stderr } = JSON.parse(stdout.split('\n')[1]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^Error: it is not the shared memory of this version/m);
+  });
 });
 
 /** Whether a process is gone; nobody may have waited for it yet. */
-function hasEnded(pid: number): boolean {
+const hasEnded = (pid: number): boolean => /[ZX]/.test(stateOf(pid));
+
+/** What a process does, in a letter; X: it is gone. */
+function stateOf(pid: number): string {
   try {
-    return /^State:\s[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return /^State:\s(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
   } catch {
-    return true;
+    return 'X';
   }
 }

@@ -1,3 +1,5 @@
+import { MAX_TIMER } from './timer.js';
+
 /**
  * Keeps Node alive while something is pending, and only then. What ends is often followed at once by something that begins:
  * Node is let go when the code that runs now has ended.
@@ -9,7 +11,7 @@ export class Alive {
   /** {@link #look} will be called. */
   #looking = false;
   /** A timer that never fires. */
-  readonly #timer: NodeJS.Timeout = setInterval(() => {}, 0x7fffffff).unref();
+  readonly #timer: NodeJS.Timeout = setInterval(() => {}, MAX_TIMER).unref();
 
   /** One more is pending. */
   began(): void {

@@ -23,6 +23,14 @@ export interface Describable {
   [describeKey](): { readonly type: string; readonly data: unknown };
 }
 
+/** Objects of this class cannot be sent: nothing that the receiver could make of them would be the same. */
+export function staysHere(C: { readonly prototype: object }, why: string): void {
+  const refuse = (): never => {
+    throw new SerializationError(why);
+  };
+  Object.defineProperty(C.prototype, describeKey, { value: refuse });
+}
+
 /** The module with the classes of all shared objects: there is one copy of it in an isolate. */
 interface Classes {
   /** The handle for an object, made if this isolate has none. Undefined: there is no such object. */

@@ -1,5 +1,6 @@
 import { threadId } from 'node:worker_threads';
 import { InterruptedError } from './errors.js';
+import { keep, kept } from './isolate.js';
 import { native, nativePath } from './native.js';
 import { outliveRejections } from './outlive.js';
 import { workerSide } from './runtime.js';
@@ -24,10 +25,9 @@ interface Shared {
   interrupted: boolean;
 }
 
-const key = Symbol.for('manycore.interrupts');
-const scope = globalThis as { [key: symbol]: Shared | undefined };
-scope[key] ??= { pools: new Set(), listeners: new Set(), seen: new Map(), interrupted: false };
-const shared: Shared = scope[key];
+const shared: Shared =
+  kept<Shared>('interrupts') ??
+  keep<Shared>('interrupts', { pools: new Set(), listeners: new Set(), seen: new Map(), interrupted: false });
 
 const own = new Set<Interruptible>();
 

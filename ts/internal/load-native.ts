@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { ManycoreError } from './errors.js';
 import { here, requireHere } from './here.js';
 import { native, useNative } from './native.js';
 
@@ -17,7 +18,17 @@ export function loadNative(): void {
       { cause },
     );
   }
-  useNative(path);
+  try {
+    useNative(path);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED' ? disabled(error) : error;
+  }
+}
+
+function disabled(cause: unknown): Error {
+  // With `--permission`, addons are among what has to be allowed.
+  const way = 'permission' in process ? 'start Node with `--allow-addons` too' : 'start Node without `--no-addons`';
+  return new ManycoreError(`manycore is a native addon, which this process may not load: ${way}`, { cause });
 }
 
 /** What node-gyp-build would answer in most cases, some milliseconds earlier. */

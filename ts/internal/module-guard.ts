@@ -1,16 +1,25 @@
+import { birth } from './birth.js';
 import { StateError } from './errors.js';
 import { moduleLoading } from './functions/resolve.js';
-import { workerSide } from './runtime.js';
-import { self } from './self.js';
 
-/** Throws StateError where a child imports a module to find a task, and the module makes `what` again. */
+/**
+ * Throws StateError where a child makes `what` again, as it imports a module to find a task, or before its program has
+ * begun: in a module that is preloaded in every child.
+ */
 export function mustNotBeLoading(what: 'Pool' | 'Process'): void {
-  if (!moduleLoading() || (workerSide() === undefined && self().parent === undefined)) return;
+  const born = birth();
+  if (born === undefined || (born.begun && !moduleLoading())) return;
   const example = what === 'Pool' ? 'new Pool()' : 'new Process({ target })';
+  const [when, or] = born.begun
+    ? ['A worker is importing this module to find a task', 'or move the task functions into a module of their own.']
+    : [
+        'A worker loads this module before its program (--import, --require, NODE_OPTIONS)',
+        'or do it in a module that is not preloaded.',
+      ];
   throw new StateError(
-    `A worker is importing this module to find a task, and the module makes a ${what} again. Guard the main program:\n\n` +
+    `${when}, and the module makes a ${what} again. Guard the main program:\n\n` +
       "  import { isMainThread } from 'node:worker_threads';\n" +
       `  if (isMainThread) {\n    const ${what.toLowerCase()} = ${example};\n    …\n  }\n\n` +
-      'or move the task functions into a module of their own.',
+      or,
   );
 }

@@ -85,10 +85,11 @@ export interface Native {
   counters(pool: number, worker: number): number[];
   bucketStarts(): number[];
   nowMs(): number;
+  randomBytes(count: number): Buffer;
   workerCount(): number;
   sit(pool: number, seat: number, control: number): void;
   sitFar(pool: number, seat: number, control: number, lanes: number): void;
-  joinRegion(ticket: string, file: number): void;
+  joinRegion(ticket: string, file: number): boolean;
   ignoreInterrupts(): void;
   reserveProcess(): ProcessPlace;
   watchProcess(number: number, pid: number): void;
@@ -112,8 +113,17 @@ export let native: Native;
 /** Where the addon was loaded from. All threads must load the same file: its statics are what they share. */
 export let nativePath: string;
 
-/** Loads the addon from `path`, once for all copies of the package in this isolate that use the same file. */
+/** Has this copy of the package use the addon at `path`. */
 export function useNative(path: string): void {
+  native = addonAt(path);
+  nativePath = path;
+}
+
+/**
+ * Loads the addon from `path`, once for all copies of the package that use the same file: in every context anew, whose own
+ * are the objects and errors that it makes. What it holds natively belongs to the isolate.
+ */
+export function addonAt(path: string): Native {
   const key = Symbol.for(`manycore.addon:${path}`);
   const scope = globalThis as { [key: symbol]: Native | undefined };
   if (scope[key] === undefined) {
@@ -122,6 +132,5 @@ export function useNative(path: string): void {
     process.dlopen(module, path);
     Object.defineProperty(globalThis, key, { value: module.exports });
   }
-  native = scope[key] as Native;
-  nativePath = path;
+  return scope[key] as Native;
 }

@@ -10,13 +10,16 @@ import type {
 import type { WorkerInfo } from '../pool/stats.js';
 import { cpuCount } from './cpu.js';
 import { expected } from './describe.js';
+import { mustRunProgram } from './exec-argv.js';
 import type { AnyFunction } from './functions/definition.js';
+import { MAX_CONCURRENCY } from './layout.js';
 import {
   array,
   type Check,
   environment,
   functionOr,
   integerFrom,
+  integerWithin,
   isObject,
   object,
   ofType,
@@ -63,7 +66,7 @@ export interface ResolvedPoolOptions {
   readonly stdio: Stdio<WorkerInfo>;
 }
 
-const context: Check = (value, name) => startMethodOf(value, name, ['inline']);
+const contextName: Check = (value, name) => startMethodOf(value, name, ['inline']);
 
 /** A list of CPUs. Later changes of the caller's are not seen. */
 const cpus: Check = (value, name) => {
@@ -73,24 +76,28 @@ const cpus: Check = (value, name) => {
   return list;
 };
 
+/** What the tables of the core have room for: isolates, one of which makes the pool, and child processes, likewise. */
+const MOST_THREADS = 1023;
+const MOST_CHILDREN = 255;
+
 const limitChecks = {
   timeout: time,
   grace: time,
   retries: integerFrom(0, true),
   retryOn: ofType('function'),
   backoff: functionOr(time, 'a number of milliseconds'),
-  concurrency: integerFrom(1),
+  concurrency: integerWithin(1, MAX_CONCURRENCY),
 } satisfies Record<keyof TaskLimits, Check>;
 
 const poolChecks = {
   ...limitChecks,
-  processes: integerFrom(1),
+  processes: integerWithin(1, MOST_THREADS),
   minProcesses: integerFrom(0),
   idleTimeout: time,
   initializer: ofType('function'),
   initArgs: array,
   maxTasksPerChild: integerFrom(1),
-  context,
+  context: contextName,
   maxRestarts: object({ count: integerFrom(0, true), within: time }),
   maxPending: integerFrom(1),
   whenFull: oneOf('wait', 'reject'),
@@ -127,12 +134,20 @@ const callbackChecks = {
  */
 export function poolOptions(given?: number | PoolOptions): ResolvedPoolOptions {
   const options = poolObject(given);
-  const processes = options.processes ?? cpuCount();
+  const context = (options.context as ContextName | undefined) ?? self().method;
+  const most = context === 'spawn' ? MOST_CHILDREN : MOST_THREADS;
+  const processes = options.processes ?? Math.min(cpuCount(), most);
+  if (processes > most) {
+    throw new RangeError(
+      expected('processes', `at most ${most}, which is as many as there can be child processes`, processes),
+    );
+  }
   // One that is given alone implies the other: without it, it would change nothing.
   const minProcesses = options.minProcesses ?? (options.idleTimeout === undefined ? processes : 0);
   if (minProcesses > processes) {
     throw new RangeError(expected('minProcesses', `at most \`processes\` (${processes})`, minProcesses));
   }
+  if (context === 'spawn') mustRunProgram(options.execArgv);
   const idleTimeout = minProcesses < processes ? 10_000 : Number.POSITIVE_INFINITY;
   return {
     processes,
@@ -141,7 +156,7 @@ export function poolOptions(given?: number | PoolOptions): ResolvedPoolOptions {
     initializer: options.initializer,
     initArgs: options.initArgs ?? [],
     maxTasksPerChild: options.maxTasksPerChild ?? Number.POSITIVE_INFINITY,
-    context: (options.context as ContextName | undefined) ?? self().method,
+    context,
     concurrency: options.concurrency ?? 1,
     timeout: options.timeout ?? Number.POSITIVE_INFINITY,
     grace: options.grace ?? 100,
@@ -160,6 +175,14 @@ export function poolOptions(given?: number | PoolOptions): ResolvedPoolOptions {
     cpus: options.cpus,
     stdio: options.stdio ?? 'inherit',
   };
+}
+
+/** @throws TypeError for what follows the options: Python's arguments by position would be passed over in silence */
+export function mustBeAlone(surplus: readonly unknown[]): void {
+  if (surplus.every((value) => value === undefined)) return;
+  throw new TypeError(
+    'A Pool takes one argument, a number or an object: `new Pool({ processes, initializer, initArgs })`',
+  );
 }
 
 function poolObject(given: number | PoolOptions | undefined): PoolOptions {

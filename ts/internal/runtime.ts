@@ -1,4 +1,5 @@
 import type { CurrentTask } from '../pool/current-task.js';
+import { keep, kept } from './isolate.js';
 import { memory } from './memory.js';
 import { native, nativePath } from './native.js';
 
@@ -18,14 +19,12 @@ interface Runtime {
   readonly pumps: Set<Pump>;
 }
 
-const runtimeKey = (): symbol => Symbol.for(`manycore.runtime:${nativePath}`);
-const scope = globalThis as { [key: symbol]: Runtime | undefined };
-
-const pumps = (): Iterable<Pump> => scope[runtimeKey()]?.pumps ?? [];
+const runtimeName = (): string => `runtime:${nativePath}`;
+const pumps = (): Iterable<Pump> => kept<Runtime>(runtimeName())?.pumps ?? [];
 
 /** Has `pump` called while this isolate blocks in a wait of its own. */
 export function addPump(pump: Pump): void {
-  scope[runtimeKey()]?.pumps.add(pump);
+  kept<Runtime>(runtimeName())?.pumps.add(pump);
 }
 
 /** Does what this isolate has to do while it blocks. Answers in how many milliseconds there is more to do. */
@@ -46,15 +45,13 @@ export function callsPending(): boolean {
  * look at. A worker's own loop and the pools that user code makes in that worker share one attachment.
  */
 export function attach(waker: () => void): number {
-  const key = runtimeKey();
-  let runtime = scope[key];
+  let runtime = kept<Runtime>(runtimeName());
   if (runtime === undefined) {
     const made: Runtime = { context: 0, wakers: [], pumps: new Set() };
     made.context = native.attach(() => {
       for (const wake of made.wakers) wake();
     });
-    Object.defineProperty(globalThis, key, { value: made });
-    runtime = made;
+    runtime = keep(runtimeName(), made);
   }
   runtime.wakers.push(waker);
   memory.refresh();
@@ -67,14 +64,12 @@ export interface WorkerSide {
   readonly workerId: number;
 }
 
-const workerKey = Symbol.for('manycore.worker');
-
 /** Makes this isolate known as a pool's worker. */
 export function announceWorker(side: WorkerSide): void {
-  Object.defineProperty(globalThis, workerKey, { value: side });
+  keep('worker', side);
 }
 
 /** The pool's worker that this isolate is, if it is one. */
 export function workerSide(): WorkerSide | undefined {
-  return (globalThis as { [key: symbol]: WorkerSide | undefined })[workerKey];
+  return kept<WorkerSide>('worker');
 }

@@ -1,6 +1,11 @@
+import { birth } from './birth.js';
+import { keep, kept } from './isolate.js';
+import { loadNative } from './load-native.js';
+import { native } from './native.js';
+
 /**
  * What an isolate knows of itself as a process: one record per isolate, whatever the number of copies of this module.
- * The main thread makes its own at first use; a child's is made of what its parent sends, before any code of the user's.
+ * It is made at first use: in what the package has started of what its parent sent, and anew in any other isolate.
  */
 
 /** How processes are started: in worker threads, or as child processes. */
@@ -48,14 +53,18 @@ type Inherited = Omit<SelfFacts, 'daemon' | 'authkey'>;
 const KEY_BYTES = 32;
 /** Index of the level that nobody has chosen. */
 const WARNING = 2;
-const key = Symbol.for('manycore.self');
-const scope = globalThis as { [key]?: Self };
 
 /** This isolate, as a process. */
 export function self(): Self {
-  const known = scope[key];
+  const known = kept<Self>('self');
   if (known !== undefined) return known;
-  return becomeSelf({
+  const facts = birth()?.setup.self ?? mainProcess();
+  return keep<Self>('self', { ...facts, log: { ...facts.log }, chosen: false, children: 0, workers: 0 });
+}
+
+/** An isolate that the package has not started. */
+function mainProcess(): SelfFacts {
+  return {
     name: 'MainProcess',
     identity: [],
     daemon: false,
@@ -63,14 +72,7 @@ export function self(): Self {
     parent: undefined,
     method: 'thread',
     log: { level: WARNING, stderr: false },
-  });
-}
-
-/** This isolate is what its parent says. */
-export function becomeSelf(facts: SelfFacts): Self {
-  const made: Self = { ...facts, log: { ...facts.log }, chosen: false, children: 0, workers: 0 };
-  Object.defineProperty(globalThis, key, { value: made });
-  return made;
+  };
 }
 
 /** The identity of this isolate's next process. */
@@ -98,23 +100,9 @@ export function factsFor(name: string, identity: Identity, method: StartMethod, 
 /** The key with which processes of one family know each other. */
 export function authkey(): Uint8Array {
   const own = self();
-  own.authkey ??= randomKey();
-  return own.authkey;
-}
-
-/** From the system's own source, where it is a file: Node's `crypto` takes milliseconds to load, at the start of each pool. */
-function randomKey(): Uint8Array {
-  const { openSync, readSync, closeSync } = process.getBuiltinModule('node:fs');
-  try {
-    const fd = openSync('/dev/urandom', 'r');
-    try {
-      const key = Buffer.alloc(KEY_BYTES);
-      if (readSync(fd, key, 0, KEY_BYTES, null) === KEY_BYTES) return key;
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    // There is no such file.
+  if (own.authkey === undefined) {
+    loadNative();
+    own.authkey = native.randomBytes(KEY_BYTES);
   }
-  return process.getBuiltinModule('node:crypto').randomBytes(KEY_BYTES);
+  return own.authkey;
 }

@@ -1,17 +1,19 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { constants } from 'node:os';
 import type { ResourceLimits } from 'node:worker_threads';
-import { REGION_FILE, setupBytes, startVariable } from './child.js';
+import { REGION_FILE, type Setup, setupBytes, startVariable } from './birth.js';
+import { inheritedFlags } from './exec-argv.js';
 import { memory } from './memory.js';
 import { native, nativePath, type ProcessPlace } from './native.js';
+import { named } from './system-errors.js';
 import { prepareTracker } from './tracker.js';
 
 /** How a child process is started. */
 export interface ChildOptions {
   /** The program, a file of the package's own. */
   readonly program: URL;
-  /** What `joinParent` answers there: what JSON takes, and Uint8Arrays. */
-  readonly setup: unknown;
+  /** What `begin` answers there: what JSON takes, and Uint8Arrays. */
+  readonly setup: Setup;
   readonly env?: NodeJS.Dict<string> | undefined;
   readonly execArgv?: readonly string[] | undefined;
   readonly argv?: readonly string[] | undefined;
@@ -43,7 +45,7 @@ export class Child {
     const [out, error] = options.stdio ?? ['inherit', 'inherit'];
     const stdio: StdioOptions = ['ignore', out, error];
     stdio[REGION_FILE] = file;
-    const flags = [...(options.execArgv ?? inheritedFlags()), ...limitFlags(options.resourceLimits)];
+    const flags = [...(options.execArgv ?? inheritedFlags(process.execArgv)), ...limitFlags(options.resourceLimits)];
     const args = [...flags, fileOf(options.program), ...(options.argv ?? [])];
     const env = { ...(options.env ?? process.env), ...startVariable(start) };
     // It takes as long to load as a tenth of the package; who starts no child does without.
@@ -66,8 +68,15 @@ export class Child {
       return;
     }
     this.pid = this.process.pid;
-    native.watchProcess(number, this.pid);
+    const { pid } = this;
     this.process.unref();
+    try {
+      named(() => native.watchProcess(number, pid));
+    } catch (error) {
+      this.process.kill('SIGKILL');
+      giveUp();
+      throw error;
+    }
     this.exited = new Promise((resolve) => {
       this.process.once('exit', (code, signal) => {
         giveUp();
@@ -95,7 +104,7 @@ export class Child {
 /** A place for a child, or nothing: not even the block. */
 function reserve(block: number): ProcessPlace {
   try {
-    return native.reserveProcess();
+    return named(() => native.reserveProcess());
   } catch (error) {
     native.free(block);
     throw error;
@@ -115,22 +124,6 @@ export function signalName(number: number): NodeJS.Signals | undefined {
 
 function fileOf(url: URL): string {
   return process.getBuiltinModule('node:url').fileURLToPath(url);
-}
-
-/** Flags that are followed by a value of their own. */
-const WITH_PROGRAM = new Set(['-e', '--eval', '-p', '--print', '-pe']);
-/** Flags that say what this process runs, or listens to. */
-const OWN = /^(--inspect|--test|--watch|--input-type|--check|--interactive|-i$|-c$)/;
-
-/** This process' flags, but for those that are about its program. */
-function inheritedFlags(): string[] {
-  const flags: string[] = [];
-  for (let i = 0; i < process.execArgv.length; i++) {
-    const flag = process.execArgv[i];
-    if (WITH_PROGRAM.has(flag)) i++;
-    else if (!OWN.test(flag)) flags.push(flag);
-  }
-  return flags;
 }
 
 /** What `worker_threads` takes as limits, as flags. */

@@ -2,6 +2,7 @@ import { Alive } from './alive.js';
 import { type Interruptible, watchInterrupts } from './interrupts.js';
 import { native } from './native.js';
 import { offAbort, onAbort } from './signals.js';
+import { Timer } from './timer.js';
 
 /** How long to wait, in milliseconds (absent: for ever), and what ends the wait earlier. */
 export interface WaitLimits {
@@ -32,9 +33,6 @@ export interface Ways {
    */
   leave(): void;
 }
-
-/** The longest that a timer can count; what lasts longer lasts for ever. */
-const MAX_TIMER = 0x7fffffff;
 
 /** Lines in which somebody waits. */
 const lines = new Set<WaitingLine>();
@@ -97,9 +95,9 @@ export class WaitingLine {
         reject(signal.reason);
         return;
       }
-      let timer: NodeJS.Timeout | undefined;
+      let timer: Timer | undefined;
       const end = (): void => {
-        clearTimeout(timer);
+        timer?.clear();
         offAbort(signal, abort);
         if (!this.quiet) alive.ended();
       };
@@ -126,14 +124,14 @@ export class WaitingLine {
       if (!this.quiet) alive.began();
       if (this.#join(waiter)) return;
       if (!this.quiet) endWaitsOnInterrupt();
-      if (timeout !== undefined && timeout <= MAX_TIMER) {
-        timer = setTimeout(() => {
+      if (timeout !== undefined) {
+        timer = new Timer(timeout, () => {
           // The object may have changed and the event loop not been called yet: what is there is not missed.
           this.look();
           if (!this.#remove(waiter)) return;
           end();
           resolve(timedOut);
-        }, timeout);
+        });
       }
       onAbort(signal, abort);
     });

@@ -1,3 +1,5 @@
+import { Timer } from '../internal/timer.js';
+
 /** Something to be done at a time. */
 interface Entry {
   readonly at: number;
@@ -11,44 +13,43 @@ interface Entry {
  * so the waiting loop calls {@link Agenda.poll} instead.
  */
 export class Agenda {
-  #entries: Entry[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  /** What is not done yet, and not forgotten. */
+  readonly #entries = new Set<Entry>();
+  #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
   /** Runs `run` in `ms` milliseconds. Answers a function that forgets it. */
   in(ms: number, run: () => void): () => void {
     const entry: Entry = { at: performance.now() + ms, run };
-    this.#entries.push(entry);
+    this.#entries.add(entry);
     if (entry.at < this.#timerAt) this.#arm();
-    return () => {
-      const index = this.#entries.indexOf(entry);
-      if (index >= 0) this.#entries.splice(index, 1);
-    };
+    return () => void this.#entries.delete(entry);
   }
 
-  /** Runs what is due. */
+  /** Runs what is due. What one of them throws is thrown, and the others stay due. */
   poll(): void {
-    if (this.#entries.length === 0) return;
+    if (this.#entries.size === 0) return;
     const now = performance.now();
-    const due = this.#entries.filter((entry) => entry.at <= now);
-    if (due.length > 0) {
-      this.#entries = this.#entries.filter((entry) => entry.at > now);
-      for (const entry of due.sort((a, b) => a.at - b.at)) entry.run();
+    const due: Entry[] = [];
+    for (const entry of this.#entries) if (entry.at <= now) due.push(entry);
+    try {
+      // One that has run may have had others forgotten.
+      for (const entry of due.sort((a, b) => a.at - b.at)) if (this.#entries.delete(entry)) entry.run();
+    } finally {
+      this.#arm();
     }
-    this.#arm();
   }
 
   /** Milliseconds until the next entry is due. */
   next(): number {
-    if (this.#entries.length === 0) return Number.POSITIVE_INFINITY;
     let at = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries) at = Math.min(at, entry.at);
-    return Math.max(0, at - performance.now());
+    return at === Number.POSITIVE_INFINITY ? at : Math.max(0, at - performance.now());
   }
 
   /** Forgets everything. */
   clear(): void {
-    this.#entries = [];
+    this.#entries.clear();
     this.#arm();
   }
 
@@ -56,21 +57,20 @@ export class Agenda {
     const ms = this.next();
     const at = performance.now() + ms;
     if (ms === Number.POSITIVE_INFINITY) {
-      clearTimeout(this.#timer);
+      this.#timer?.clear();
       this.#timer = undefined;
       this.#timerAt = Number.POSITIVE_INFINITY;
     } else if (this.#timer === undefined || at < this.#timerAt - 0.5) {
-      clearTimeout(this.#timer);
+      this.#timer?.clear();
       this.#timerAt = at;
       // Pending calls keep Node alive; the timer need not.
-      this.#timer = setTimeout(
-        () => {
-          this.#timer = undefined;
-          this.#timerAt = Number.POSITIVE_INFINITY;
-          this.poll();
-        },
-        Math.min(Math.ceil(ms), 0x7fffffff),
-      ).unref();
+      this.#timer = new Timer(Math.ceil(ms), this.#onTimer).unref();
     }
   }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.poll();
+  };
 }

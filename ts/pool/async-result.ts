@@ -1,5 +1,6 @@
 import { CancelledError, InterruptedError, StateError, TimeoutError } from '../internal/errors.js';
 import { waitOptions } from '../internal/options.js';
+import { Timer } from '../internal/timer.js';
 import type { WaitOptions } from './options.js';
 
 type State<R> = { done: false } | { done: true; ok: true; value: R } | { done: true; ok: false; error: unknown };
@@ -138,10 +139,10 @@ export function limited<R>(
   if (signal?.aborted) return Promise.reject(signal.reason);
   if (timeout === Number.POSITIVE_INFINITY && signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    let timer: NodeJS.Timeout | undefined;
+    let timer: Timer | undefined;
     const onAbort = () => finish(() => reject(signal?.reason));
     const finish = (end: () => void) => {
-      clearTimeout(timer);
+      timer?.clear();
       signal?.removeEventListener('abort', onAbort);
       end();
     };
@@ -152,7 +153,7 @@ export function limited<R>(
     signal?.addEventListener('abort', onAbort, { once: true });
     if (timeout !== Number.POSITIVE_INFINITY) {
       const late = () => finish(() => reject(new TimeoutError(`Not ready after ${timeout} ms`)));
-      timer = setTimeout(late, Math.min(timeout, 0x7fffffff));
+      timer = new Timer(timeout, late);
     }
   });
 }

@@ -1,10 +1,8 @@
 import { MessageChannel, MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { SerializationError } from '../internal/errors.js';
+import { isWasmModule } from '../internal/wasm-module.js';
 import { detach } from './detach.js';
 import type { Transferable } from './options.js';
-
-// TypeScript declares WebAssembly among a browser's types only.
-const WasmModule = (globalThis as unknown as { WebAssembly: { Module: new () => object } }).WebAssembly.Module;
 
 /** What an owner tells a worker through its port. */
 export type ToWorker =
@@ -177,7 +175,7 @@ export function cannotCross(value: object): SerializationError {
 
 /** Throws for what can be attached only to be moved (a MessagePort, a stream), before `postMessage` would. */
 export function checkCloneable(value: object): void {
-  if (value instanceof SharedArrayBuffer || value instanceof WasmModule) return;
+  if (value instanceof SharedArrayBuffer || isWasmModule(value)) return;
   if (value instanceof MessagePort) {
     throw new SerializationError('a MessagePort can only be moved: list it in `transfer`');
   }

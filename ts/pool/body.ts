@@ -6,6 +6,7 @@ import {
   Worker,
   type WorkerOptions,
 } from 'node:worker_threads';
+import { type Setup, startData } from '../internal/birth.js';
 import { Child, type ChildOptions, signalName } from '../internal/spawn.js';
 import type { ToWorker } from './attachments.js';
 
@@ -49,10 +50,10 @@ export class ThreadBody implements Body {
    * Starts it. `setup` becomes its `workerData`, with its port.
    * @throws what `new Worker` throws
    */
-  constructor(program: URL, setup: object, options: WorkerOptions, threw: (error: unknown) => void) {
+  constructor(program: URL, setup: Setup, options: WorkerOptions, threw: (error: unknown) => void) {
     const { port1, port2 } = new MessageChannel();
     try {
-      const workerData = { ...setup, port: port2 };
+      const workerData = startData({ ...setup, port: port2 });
       this.#thread = new Worker(program, { ...options, workerData, transferList: [port2] });
     } catch (error) {
       port1.close();

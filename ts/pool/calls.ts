@@ -8,7 +8,8 @@ import { Imap, type ImapIterator } from './imap.js';
 import type { AsyncTaskOptions, TaskOptions } from './options.js';
 import { observe } from './progress.js';
 import type { Items } from './range-input.js';
-import { argumentsOf, listOf, mustBeSource, type Source } from './sources.js';
+import { argumentsOf, lengthOf, listOf, mustBeSource, type Source } from './sources.js';
+import { isTypedArray } from './typed.js';
 
 export type Resolve = (value: unknown) => void;
 export type Reject = (error: unknown) => void;
@@ -71,12 +72,13 @@ export class Calls {
     this.mustRun();
     const items = listOf(source) ?? (method.endsWith('Sync') ? Array.from(source as Iterable<unknown>) : undefined);
     if (items === undefined) return (resolve, reject) => this.#mapSource(fn, source, options, star, resolve, reject);
-    return (resolve, reject) => this.#mapList(fn, items, options, star, resolve, reject);
+    return (resolve, reject) => this.#mapList(fn, items, isTypedArray(source), options, star, resolve, reject);
   }
 
   #mapList(
     fn: AnyFunction,
     items: Items,
+    typed: boolean,
     options: TaskOptions,
     star: boolean,
     resolve: Resolve,
@@ -88,7 +90,9 @@ export class Calls {
     // A progress function that throws ends the call.
     const end = (error: unknown) => (running === undefined ? reject(error) : running.refuse(error));
     const onSettled = observer.active ? observer.onItems(end) : undefined;
-    const collector = new Collector(items, options.settled === true, resolve, reject, onSettled);
+    // A list of a range's numbers is a typed array, which the caller does not know of.
+    const like = typed ? items : { length: items.length };
+    const collector = new Collector(like, options.settled === true, resolve, reject, onSettled);
     if (items.length === 0) {
       if (options.signal?.aborted) reject(options.signal.reason);
       else collector.done();
@@ -144,7 +148,8 @@ export class Calls {
     const chunkSize = Math.min(options.chunkSize ?? 1, room);
     const busyAt = processes * (options.concurrency ?? concurrency);
     const bufferSize = Math.min(options.bufferSize ?? 2 * busyAt * chunkSize, room);
-    const observer = observe(options, listOf(source)?.length);
+    const length = lengthOf(source);
+    const observer = observe(options, length);
     const imap: Imap = new Imap(this.#engine, source, {
       fn,
       star,
@@ -152,6 +157,7 @@ export class Calls {
       chunkSize,
       bufferSize,
       busyAt,
+      finite: length !== undefined,
       options: observer.options,
       onSettled: observer.active ? observer.onEach((error) => imap.stop(error, false)) : undefined,
     });

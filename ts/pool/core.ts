@@ -1,13 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Decoder, Encoder } from '../internal/codec/index.js';
-import { BrokenPoolError, PoolTerminatedError } from '../internal/errors.js';
+import { PoolTerminatedError } from '../internal/errors.js';
 import { define } from '../internal/functions/define.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
 import { Record } from '../internal/layout.js';
 import { loadNative } from '../internal/load-native.js';
-import { getLogger } from '../internal/logging.js';
-import { memory } from '../internal/memory.js';
 import { native } from '../internal/native.js';
 import { noTaskOptions, type ResolvedPoolOptions } from '../internal/options.js';
 import { Agenda } from './agenda.js';
@@ -21,10 +19,8 @@ import type { Engine, EngineEvents, Running } from './engine.js';
 import { FunctionTable } from './function-table.js';
 import { type Hold, Holds } from './holds.js';
 import { inbox, type Recipient } from './inbox.js';
-
 import { type PreparedInitializer, prepareInitializer } from './initializer.js';
 import { type Interrupted, Interruption } from './interruption.js';
-
 import type { Job } from './job.js';
 import type { TaskOptions } from './options.js';
 import { outside } from './outside.js';
@@ -39,13 +35,15 @@ import type { PoolStats, WorkerInfo } from './stats.js';
 import { Stopper } from './stopper.js';
 import { Tally } from './tally.js';
 import { TimeLimits } from './time-limits.js';
-import { describeEnding, type Ending, infoOf, type WorkerHandle } from './worker-handle.js';
+import { WorkerEvents } from './worker-events.js';
 import { Workers, type WorkersHost } from './workers.js';
 
 /** How long an idle worker looks for work before it returns to its event loop, in microseconds. */
 const SPIN_US = 50;
 /** Tasks that one worker can have in flight at the most where a call's `concurrency` is above the pool's. */
 const MAX_LANES = 256;
+/** The core counts tasks with 32 bits. */
+const MAX_COUNT = 0xffffffff;
 
 /** The owner's side of a pool in worker threads: what its methods have in common. */
 export class Core implements Engine, Interrupted, Recipient, WorkersHost {
@@ -95,18 +93,18 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     inbox.open();
     // Room for every worker and its replacement.
     const seats = options.processes * 2 + 1;
-    const maxTasks = Number.isFinite(options.maxTasksPerChild) ? options.maxTasksPerChild : 0;
+    const maxTasks = options.maxTasksPerChild <= MAX_COUNT ? options.maxTasksPerChild : 0;
     const searching = Math.max(1, Math.min(options.processes, availableParallelism() - 1));
     this.id = native.createPool(seats, this.lanes, maxTasks, SPIN_US, searching);
     this.functions = new FunctionTable(this.id);
     this.dispatch = new Dispatch(this);
-    this.workers = new Workers(this, seats);
     this.#readiness = new Readiness(() => this.workers.readyCount >= options.minProcesses);
+    this.workers = new Workers(this, new WorkerEvents(this, events, this.#readiness, this.#tally), seats);
     this.attachments =
       options.context === 'spawn' ? new NoAttachments() : new Attachments((message) => this.workers.broadcast(message));
     const hooks = {
       attach: (value: object) => this.attachments.attach(value),
-      attached: (id: number) => this.#attached(id),
+      attached: (id: number) => this.workers.attached(id),
       define: (fn: unknown) => define(fn as AnyFunction),
       load,
     };
@@ -271,7 +269,7 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     const number = this.functions.numberOf(fn);
     const policy = this.policyFor(options);
     if (policy?.signal?.aborted) throw policy.signal.reason;
-    const plan = { chunk: options.chunkSize ?? 0, star, policy, first };
+    const plan = { chunk: Math.min(options.chunkSize ?? 0, MAX_COUNT), star, policy, first };
     const job = new RangeJob(this, number, items, plan, sink);
     job.start();
     return job;
@@ -378,63 +376,11 @@ export class Core implements Engine, Interrupted, Recipient, WorkersHost {
     });
   }
 
-  started(worker: WorkerHandle): void {
-    this.#readiness.look();
-    getLogger().debug('worker %d of pool %d is ready', worker.seat + 1, this.id);
-    this.#events.workerStart(infoOf(worker));
-  }
-
-  workerEnded(worker: WorkerHandle, ending: Ending): void {
-    const log = getLogger();
-    if (worker.farewell !== undefined) log.debug('worker %d of pool %d has ended', worker.seat + 1, this.id);
-    else log.warning('worker %d of pool %d has died: %s', worker.seat + 1, this.id, describeEnding(ending));
-    if (worker.farewell !== 'killed' && this.running) {
-      if (worker.farewell === undefined) this.restarts++;
-      if (worker.failed && !worker.hadTasks) this.#events.error(ending.error);
-    }
-    this.#events.workerExit(infoOf(worker), ending.exitCode);
-  }
-
-  workerGone(worker: WorkerHandle): void {
-    this.#tally.keep(worker);
-  }
-
-  wanted(worker: WorkerHandle, slot: number): void {
-    if (worker.body.port !== undefined) this.slots.occupant(slot)?.giveParcel?.(worker.body.port);
-  }
-
-  broke(error: Error): void {
-    const again = () => new BrokenPoolError(error.message, { cause: error.cause });
-    void this.end(again, again);
-  }
-
-  initializerFailed(error: Error): void {
-    void this.end(
-      () => error,
-      () => error,
-    );
-  }
-
-  decodeError(at: number, bytes: number): Error {
-    memory.ensure(at + bytes);
-    return this.decoder.decodeOne(memory, at, at + bytes) as Error;
-  }
-
   initializer(): PreparedInitializer | undefined {
     return this.#initializer;
   }
 
   greetings(): Iterable<ToWorker> {
     return this.attachments.everything();
-  }
-
-  #attached(id: number): unknown {
-    // An id that a worker gave: its seat is in the upper bits.
-    const worker = this.workers.at((id >>> 20) - 1);
-    if (worker === undefined) return undefined;
-    if (!worker.received.has(id)) this.workers.receive(worker);
-    const value = worker.received.get(id);
-    worker.received.delete(id);
-    return value;
   }
 }

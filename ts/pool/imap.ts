@@ -1,13 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { TimeoutError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { tidy } from '../internal/numbers.js';
 import { waitOptions } from '../internal/options.js';
 import { offAbort, onAbort } from '../internal/signals.js';
 import { detachListed } from './detach.js';
 import type { Engine, Running } from './engine.js';
-import type { TaskOptions } from './options.js';
-import { argumentsOf, type Source } from './sources.js';
+import type { TaskOptions, WaitOptions } from './options.js';
+import { type Reader, Readers } from './readers.js';
+import { argumentsOf, type Source, stepOf } from './sources.js';
+import { type Outcome, Unread } from './unread.js';
 
 /**
  * The results of `imap` and its siblings, as an async iterator.
@@ -20,11 +21,12 @@ import { argumentsOf, type Source } from './sources.js';
 export interface ImapIterator<R> extends AsyncIterableIterator<R> {
   /**
    * The next result. A task's error rejects this call only, and iteration goes on.
-   * @param options - `timeout`: after so many milliseconds it rejects with TimeoutError, and nothing is lost
+   * @param options - `timeout`: after so many milliseconds it rejects with TimeoutError; `signal`: once it is aborted, with
+   * its `reason`. Nothing is lost: what comes later is for the next call
    * @throws TypeError, RangeError for bad options. It rejects with what the task failed with, and iteration goes on; or
    * with what ended the call (an error of the source, the reason of an aborted `signal`, the pool's end), and it is over
    */
-  next(options?: { timeout?: number }): Promise<IteratorResult<R>>;
+  next(options?: WaitOptions): Promise<IteratorResult<R>>;
 }
 
 /** What an imap needs to know beside its function and its source. */
@@ -36,16 +38,15 @@ export interface ImapPlan {
   readonly bufferSize: number;
   /** How many chunks in flight keep all workers busy: below that a partial chunk is sent at once. */
   readonly busyAt: number;
+  /** The source is known to end. */
+  readonly finite: boolean;
   readonly options: TaskOptions;
   /** Told of every result. */
   readonly onSettled: ((failed: boolean) => void) | undefined;
 }
 
-type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
-interface Reader {
-  resolve(result: IteratorResult<unknown>): void;
-  reject(error: unknown): void;
-}
+/** A join lets the event loop turn after so many items. */
+const TURN = 32;
 
 /** Pulls a source through the workers, a bounded number of items ahead of the reader. */
 export class Imap implements ImapIterator<unknown> {
@@ -55,20 +56,18 @@ export class Imap implements ImapIterator<unknown> {
   readonly #async: boolean;
   readonly #inContext: ReturnType<typeof AsyncLocalStorage.snapshot> = AsyncLocalStorage.snapshot();
   readonly #release: () => void;
-  /** Results that nobody has read: by index if they are to come in order. */
-  readonly #results = new Map<number, Outcome>();
-  readonly #readers: Reader[] = [];
+  readonly #unread: Unread;
+  readonly #readers = new Readers();
   readonly #running = new Set<Running>();
   #chunk: unknown[] = [];
   #chunksInFlight = 0;
   #pulled = 0;
-  #read = 0;
-  /** Results in the order in which they came, where that is the order of reading. */
-  #arrived = 0;
   #pulling = false;
   #sourceEnded = false;
   /** Somebody waits for the pool's end: the source is read to its end, whether results are read or not. */
   #finishing = false;
+  /** How many items may be pulled while somebody waits for that, until the event loop has turned. */
+  #budget = TURN;
   #sourceError: { error: unknown } | undefined;
   /** Why there is nothing more to come, before the source's end. */
   #stopped: { error: unknown } | 'returned' | undefined;
@@ -76,6 +75,7 @@ export class Imap implements ImapIterator<unknown> {
   constructor(engine: Engine, source: Source<unknown>, plan: ImapPlan) {
     this.#engine = engine;
     this.#plan = plan;
+    this.#unread = new Unread(plan.ordered, plan.finite);
     const asynchronous = (source as AsyncIterable<unknown>)[Symbol.asyncIterator];
     this.#async = typeof asynchronous === 'function';
     this.#iterator = this.#async
@@ -99,29 +99,10 @@ export class Imap implements ImapIterator<unknown> {
     return this;
   }
 
-  next(options?: { timeout?: number }): Promise<IteratorResult<unknown>> {
-    const { timeout } = waitOptions(options);
-    return new Promise((resolve, reject) => {
-      const reader: Reader = { resolve, reject };
-      this.#readers.push(reader);
-      this.#serve();
-      if (timeout === Number.POSITIVE_INFINITY || !this.#readers.includes(reader)) return;
-      const expire = () => {
-        const at = this.#readers.indexOf(reader);
-        if (at < 0) return;
-        this.#readers.splice(at, 1);
-        reject(new TimeoutError(`No result after ${timeout} ms`));
-      };
-      const timer = setTimeout(expire, Math.max(0, Math.min(timeout, 0x7fffffff)));
-      const settle =
-        <A>(end: (value: A) => void) =>
-        (value: A) => {
-          clearTimeout(timer);
-          end(value);
-        };
-      reader.resolve = settle(resolve);
-      reader.reject = settle(reject);
-    });
+  next(options?: WaitOptions): Promise<IteratorResult<unknown>> {
+    const limits = waitOptions(options);
+    this.#unread.ask(this.#pulled);
+    return this.#readers.wait(limits, () => this.#serve());
   }
 
   async return(value?: unknown): Promise<IteratorResult<unknown>> {
@@ -140,23 +121,29 @@ export class Imap implements ImapIterator<unknown> {
     else this.#inContext(() => this.#pullSync());
   }
 
+  /** How many items were taken that take up room. */
+  get #ahead(): number {
+    return this.#pulled - (this.#finishing ? this.#unread.arrived : this.#unread.read);
+  }
+
   get #mayPull(): boolean {
-    const ahead = this.#pulled - this.#read;
-    return this.#stopped === undefined && !this.#sourceEnded && (this.#finishing || ahead < this.#plan.bufferSize);
+    if (this.#stopped !== undefined || this.#sourceEnded || this.#ahead >= this.#plan.bufferSize) return false;
+    return !this.#finishing || (this.#budget > 0 && !this.#unread.isFull(this.#pulled));
   }
 
   #pullSync(): void {
     try {
       while (this.#mayPull) {
-        const { done, value } = (this.#iterator as Iterator<unknown>).next();
+        const { done, value } = stepOf((this.#iterator as Iterator<unknown>).next());
         if (done) this.#endOfSource(undefined);
         else this.#add(value);
+        // What cannot be sent fails at once, and makes room.
+        if (!this.#mayPull) this.#flushIfIdle();
       }
     } catch (error) {
       this.#endOfSource({ error });
     }
     this.#pulling = false;
-    this.#flushIfIdle();
     this.#serve();
   }
 
@@ -165,7 +152,7 @@ export class Imap implements ImapIterator<unknown> {
       while (this.#mayPull) {
         const next = (this.#iterator as AsyncIterator<unknown>).next();
         this.#flushIfIdle();
-        const { done, value } = await next;
+        const { done, value } = stepOf(await next);
         if (this.#stopped !== undefined) break;
         if (done) this.#endOfSource(undefined);
         else this.#add(value);
@@ -189,13 +176,14 @@ export class Imap implements ImapIterator<unknown> {
 
   #add(item: unknown): void {
     this.#pulled++;
+    if (this.#finishing && --this.#budget === 0) setImmediate(this.#onTurn);
     this.#chunk.push(item);
     if (this.#chunk.length >= this.#plan.chunkSize) this.#flush();
   }
 
   /** A chunk that is not full goes as soon as a worker has nothing else to do. */
   #flushIfIdle(): void {
-    if (this.#chunksInFlight < this.#plan.busyAt || this.#pulled - this.#read >= this.#plan.bufferSize) this.#flush();
+    if (this.#chunksInFlight < this.#plan.busyAt || this.#ahead >= this.#plan.bufferSize) this.#flush();
   }
 
   #flush(): void {
@@ -280,8 +268,7 @@ export class Imap implements ImapIterator<unknown> {
 
   #settled(index: number, outcome: Outcome): void {
     if (this.#stopped !== undefined) return;
-    this.#results.set(this.#plan.ordered ? index : this.#arrived, outcome);
-    this.#arrived++;
+    this.#unread.add(index, outcome);
     this.#plan.onSettled?.(!outcome.ok);
     this.#afterResult();
   }
@@ -293,30 +280,37 @@ export class Imap implements ImapIterator<unknown> {
     if (this.#finishing) this.#finish();
   }
 
-  /** As Python's, which reads its source eagerly: everything runs before the pool's end. */
+  /**
+   * Somebody waits for the pool's end. As Python's, which reads its source eagerly: everything runs before that. No more
+   * items are under way than before, though their results need not be read.
+   */
   #finish(): void {
+    this.#unread.join();
     this.#finishing = true;
     if (this.#mayPull) this.#pull();
     if (this.#sourceEnded && this.#chunk.length === 0 && this.#chunksInFlight === 0) this.#leave();
   }
+
+  readonly #onTurn = (): void => {
+    this.#budget = TURN;
+    if (this.#mayPull) this.#pull();
+  };
 
   // ----------------------------------------------------------------------------------------- the reader
 
   /** Gives readers what is there. */
   #serve(): void {
     while (this.#readers.length > 0) {
-      const outcome = this.#results.get(this.#read);
+      const outcome = this.#unread.take();
       if (outcome !== undefined) {
-        this.#results.delete(this.#read);
-        this.#read++;
-        this.#give(this.#readers.shift() as Reader, outcome);
+        this.#give(this.#readers.shift(), outcome);
       } else if (!this.#serveEnd()) {
         break;
       }
     }
     if (this.#mayPull && !this.#pulling) this.#pull();
     // Everything was read: whether the reader asks for the end or not.
-    if (this.#sourceEnded && this.#read >= this.#pulled) this.#leave();
+    if (this.#sourceEnded && this.#unread.read >= this.#pulled) this.#leave();
   }
 
   #give(reader: Reader, outcome: Outcome): void {
@@ -334,9 +328,9 @@ export class Imap implements ImapIterator<unknown> {
 
   /** No result is there: is that the end? */
   #serveEnd(): boolean {
-    const ended = this.#sourceEnded && this.#read >= this.#pulled;
+    const ended = this.#sourceEnded && this.#unread.read >= this.#pulled;
     if (this.#stopped === undefined && !ended) return false;
-    const reader = this.#readers.shift() as Reader;
+    const reader = this.#readers.shift();
     const error =
       typeof this.#stopped === 'object' ? this.#stopped : this.#stopped === undefined ? this.#sourceError : undefined;
     // An error is told once; after it, the iteration is over.
@@ -356,13 +350,13 @@ export class Imap implements ImapIterator<unknown> {
   #stop(why: { error: unknown } | 'returned', abort = why !== 'returned'): void {
     if (
       this.#stopped !== undefined ||
-      (this.#sourceEnded && this.#read >= this.#pulled && this.#sourceError === undefined)
+      (this.#sourceEnded && this.#unread.read >= this.#pulled && this.#sourceError === undefined)
     ) {
       this.#leave();
       return;
     }
     this.#stopped = why;
-    this.#results.clear();
+    this.#unread.clear();
     this.#chunk = [];
     const running = [...this.#running];
     this.#running.clear();

@@ -1,7 +1,8 @@
 import { Alive } from '../internal/alive.js';
+import { keep, kept } from '../internal/isolate.js';
 import { payloadOf, Record } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
-import { native } from '../internal/native.js';
+import { native, nativePath } from '../internal/native.js';
 import { addPump, attach } from '../internal/runtime.js';
 
 /** Who gets the records of one pool. */
@@ -22,39 +23,52 @@ const BATCH = 512;
 const TURN_MS = 10;
 const RECORD_BYTES = Record.words * 4;
 
+/** What has arrived in an isolate: whichever copy of the package fetches it, every pool gets what is its own. */
+interface Arrivals {
+  readonly recipients: Map<number, Recipient>;
+  /** Where records are fetched to. */
+  readonly area: number;
+  /** The words of the region with records that were fetched and that nobody got. */
+  next: number;
+  end: number;
+}
+
 /**
- * Where the workers' records arrive: one per isolate that owns pools.
+ * Where the workers' records arrive: what an isolate that owns pools has once is in its {@link Arrivals}.
  *
  * It also keeps Node alive while calls are pending, and only then.
  */
 class Inbox {
-  readonly #recipients = new Map<number, Recipient>();
-  #area = 0;
-  /** The words of the region with records that were fetched and that nobody got. */
-  #next = 0;
-  #end = 0;
+  #arrivals!: Arrivals;
   #attached = false;
   readonly #alive = new Alive();
 
   /** Attaches this isolate as an owner, once. */
   open(): void {
     if (this.#attached) return;
-    this.#attached = true;
     attach(() => this.#turn());
-    this.#area = payloadOf(memory.alloc(BATCH * RECORD_BYTES));
-    native.drainInto(this.#area);
+    const name = `arrivals:${nativePath}`;
+    this.#arrivals = kept<Arrivals>(name) ?? keep(name, this.#begin());
+    this.#attached = true;
+  }
+
+  #begin(): Arrivals {
+    const recipients = new Map<number, Recipient>();
+    const area = payloadOf(memory.alloc(BATCH * RECORD_BYTES));
+    native.drainInto(area);
     addPump({
       pump: () => this.#pump(),
-      busy: () => [...this.#recipients.values()].some(({ pending }) => pending > 0),
+      busy: () => [...recipients.values()].some(({ pending }) => pending > 0),
     });
+    return { recipients, area, next: 0, end: 0 };
   }
 
   add(recipient: Recipient): void {
-    this.#recipients.set(recipient.id, recipient);
+    this.#arrivals.recipients.set(recipient.id, recipient);
   }
 
   remove(recipient: Recipient): void {
-    this.#recipients.delete(recipient.id);
+    this.#arrivals.recipients.delete(recipient.id);
   }
 
   /** One more call is pending. */
@@ -86,11 +100,11 @@ class Inbox {
 
   /** Hands out what is there and what comes meanwhile, for some milliseconds at most: the rest waits for the next turn. */
   #turn(): void {
-    const end = performance.now() + TURN_MS;
+    const end = native.nowMs() + TURN_MS;
     for (;;) {
       this.#deliver();
       if (this.#fetch() === 0) return;
-      if (performance.now() < end) continue;
+      if (native.nowMs() < end) continue;
       this.#deliver();
       native.resumeLater();
       return;
@@ -100,13 +114,14 @@ class Inbox {
   /** Fetches what has come, a batch at most. Answers how many. All that was fetched before has been handed out. */
   #fetch(): number {
     const count = native.drain(BATCH);
-    this.#next = this.#area / 4;
-    this.#end = this.#next + count * Record.words;
+    const arrivals = this.#arrivals;
+    arrivals.next = arrivals.area / 4;
+    arrivals.end = arrivals.next + count * Record.words;
     return count;
   }
 
   #pump(): number {
-    const pools = [...this.#recipients.values()].map((pool) => ({ pool, outer: pool.blocking }));
+    const pools = [...this.#arrivals.recipients.values()].map((pool) => ({ pool, outer: pool.blocking }));
     for (const { pool } of pools) pool.blocking = true;
     try {
       this.drain();
@@ -121,11 +136,12 @@ class Inbox {
    * here: it goes on where the outer delivery stands, and nothing is delivered late or twice.
    */
   #deliver(): void {
-    while (this.#next < this.#end) {
-      const at = this.#next;
-      this.#next += Record.words;
+    const arrivals = this.#arrivals;
+    while (arrivals.next < arrivals.end) {
+      const at = arrivals.next;
+      arrivals.next += Record.words;
       const words = memory.u32;
-      const recipient = this.#recipients.get(words[at]);
+      const recipient = arrivals.recipients.get(words[at]);
       const block = words[at + 6];
       if (recipient !== undefined) {
         recipient.record(

@@ -4,12 +4,11 @@ import { define } from '../internal/functions/define.js';
 import type { AnyFunction, Definition } from '../internal/functions/definition.js';
 import { load } from '../internal/functions/load.js';
 import { loadNative } from '../internal/load-native.js';
+import { isWasmModule } from '../internal/wasm-module.js';
 import { asTransfer } from '../transfer.js';
 import { checkCloneable, parcelOf, unpack } from './attachments.js';
 import type { Transferable } from './options.js';
 
-// TypeScript declares WebAssembly among a browser's types only.
-const WasmModule = (globalThis as unknown as { WebAssembly: { Module: new () => object } }).WebAssembly.Module;
 const NOWHERE = allocate(0);
 
 /** What a thread would send to another. */
@@ -99,7 +98,7 @@ export class Wire implements Hooks {
     const { shared, packed, transfer } = this.#draft;
     if (!transfer.includes(value as Transferable)) checkCloneable(value);
     const id = this.#nextId++;
-    if (value instanceof SharedArrayBuffer || value instanceof WasmModule) shared.push([id, value]);
+    if (value instanceof SharedArrayBuffer || isWasmModule(value)) shared.push([id, value]);
     else packed.push([id, value]);
     return id;
   }

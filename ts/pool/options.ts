@@ -45,7 +45,7 @@ export interface TaskLimits {
    */
   backoff?: number | ((attempt: number) => number);
   /**
-   * How many async tasks one worker runs at the same time. A call can ask for more than its pool, up to 256.
+   * How many async tasks one worker runs at the same time, up to 4095. A call can ask for more than its pool, up to 256.
    * @default 1
    * @example 16
    */
@@ -63,7 +63,7 @@ export interface RestartLimit {
 /** What `new Pool` takes. Python: the arguments of `multiprocessing.Pool`. */
 export interface PoolOptions extends TaskLimits {
   /**
-   * The number of workers. They start at the first call, or at `ready()`.
+   * The number of workers, up to 1023; of child processes, up to 255. They start at the first call, or at `ready()`.
    * @default cpuCount()
    * @example 4
    *
@@ -126,11 +126,21 @@ export interface PoolOptions extends TaskLimits {
   resourceLimits?: ResourceLimits;
   /** The workers' environment variables, or `SHARE_ENV`. @default a copy of `process.env` */
   env?: NodeJS.Dict<string> | typeof SHARE_ENV;
-  /** Node's own flags for the workers. @default those of this process @example ['--import', 'tsx'] */
+  /**
+   * Node's own flags for the workers. For child processes those are refused that have Node run something else than the package's
+   * program, such as `--eval`.
+   * @default those of this process, without those about its own program
+   * @example ['--import', './preload.mjs']
+   */
   execArgv?: readonly string[];
   /** What the workers see in `process.argv` after the script. */
   argv?: readonly string[];
-  /** The name of the pool, which its workers' names begin with. @example 'thumbnails' */
+  /**
+   * The name of the pool, which its workers' names begin with: `currentProcess().name`, and what a debugger calls the
+   * threads.
+   * @default 'PoolWorker'
+   * @example 'thumbnails'
+   */
   name?: string;
   /**
    * A worker that has more memory in use after a task, in bytes, takes no other: its replacement starts, and it ends. That
@@ -206,7 +216,10 @@ export interface TaskOptions extends TaskLimits {
   transfer?: readonly Transferable[];
 }
 
-/** What the `*Async` methods take: {@link TaskOptions} and callbacks. One that throws becomes the result's rejection. */
+/**
+ * What the `*Async` methods take: {@link TaskOptions} and callbacks. One that throws becomes the result's rejection. So does
+ * a promise of one that rejects: the result is settled when the promise is.
+ */
 export interface AsyncTaskOptions<R = unknown> extends TaskOptions {
   /** Is called with the result. Python: `callback`. */
   callback?: (value: R) => void;

@@ -1,5 +1,6 @@
 import { CONCURRENCY_SHIFT, Flag, MAX_CONCURRENCY } from '../internal/layout.js';
 import type { ResolvedPoolOptions } from '../internal/options.js';
+import { MAX_TIMER } from '../internal/timer.js';
 import type { TaskOptions } from './options.js';
 
 /** What a call wants beyond running its tasks once. Times in milliseconds; Infinity is no limit. */
@@ -56,9 +57,6 @@ export function flagsOf(
   return ((keep ? Flag.keep : 0) | (timed ? Flag.timed : 0) | (concurrency << CONCURRENCY_SHIFT)) >>> 0;
 }
 
-/** What a timer can wait, in milliseconds: 24 days. */
-const LONGEST_PAUSE = 0x7fffffff;
-
 /** What follows a failed attempt: another one after `pause` milliseconds, or the end with `error`. */
 export type Consequence = { readonly pause: number } | { readonly error: unknown };
 
@@ -68,7 +66,7 @@ export function consequence(policy: Policy | undefined, attempt: number, error: 
   try {
     if (policy.retryOn !== undefined && !policy.retryOn(error as Error)) return { error };
     const ms = typeof policy.backoff === 'function' ? policy.backoff(attempt) : policy.backoff;
-    return { pause: ms > 0 ? Math.min(ms, LONGEST_PAUSE) : 0 };
+    return { pause: ms > 0 ? Math.min(ms, MAX_TIMER) : 0 };
   } catch (thrown) {
     return { error: thrown };
   }

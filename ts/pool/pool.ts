@@ -1,33 +1,22 @@
 import { EventEmitter } from 'node:events';
 import { StateError } from '../internal/errors.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
+import { staysHere } from '../internal/handles.js';
 import { mustNotBeLoading } from '../internal/module-guard.js';
-import { poolOptions, type ResolvedPoolOptions, waitOptions } from '../internal/options.js';
-import { type AsyncResult, limited } from './async-result.js';
+import { mustBeAlone, poolOptions, type ResolvedPoolOptions, waitOptions } from '../internal/options.js';
+import { AsyncResult, limited } from './async-result.js';
 import { Calls } from './calls.js';
 import { Core } from './core.js';
-import type { Engine, EngineEvents } from './engine.js';
-import type { ImapIterator } from './imap.js';
+import type { Engine } from './engine.js';
+import { type PoolEvents, tellListeners } from './events.js';
+import { Imap, type ImapIterator } from './imap.js';
 import { InlineEngine } from './inline.js';
 import { later, promised } from './later.js';
 import { withinBudget } from './nested.js';
 import type { AsyncTaskOptions, PoolOptions, TaskOptions, WaitOptions } from './options.js';
-import { outside } from './outside.js';
 import type { Source } from './sources.js';
 import type { PoolStats, WorkerInfo } from './stats.js';
 import type { Arguments, BigIntArray, CallArguments, NumberArray, Outcome, Settled } from './types.js';
-
-/** What a pool tells its listeners. */
-export interface PoolEvents {
-  /** A worker is ready. */
-  workerStart: [worker: WorkerInfo];
-  /** A worker's thread has ended. */
-  workerExit: [worker: WorkerInfo, exitCode: number | null];
-  /** No call is pending any more. */
-  drain: [];
-  /** What a worker threw outside any task. Without a listener it is printed; it is never fatal. */
-  error: [error: Error];
-}
 
 /**
  * A pool of workers that run functions in parallel.
@@ -59,17 +48,13 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * @param options - the number of workers (default `cpuCount()`), or all options
    * @throws TypeError, RangeError for bad options; StateError while a task's module is being loaded in a worker
    */
-  constructor(options?: number | PoolOptions) {
+  constructor(options?: number | PoolOptions, ...surplus: never[]) {
     super();
+    mustBeAlone(surplus);
     const resolved = poolOptions(options);
     mustNotBeLoading('Pool');
     this.#options = withinBudget(resolved, options);
-    const events: EngineEvents = {
-      workerStart: (worker) => outside(() => this.emit('workerStart', worker)),
-      workerExit: (worker, exitCode) => outside(() => this.emit('workerExit', worker, exitCode)),
-      drain: () => outside(() => this.emit('drain')),
-      error: (error) => outside(() => this.#tell(error)),
-    };
+    const events = tellListeners(this);
     this.#engine =
       this.#options.context === 'inline' ? new InlineEngine(this.#options, events) : new Core(this.#options, events);
     this.#calls = new Calls(this.#engine, this.#options);
@@ -377,6 +362,11 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /**
    * Waits for the workers to end, after `close` or `terminate`. Python: `Pool.join`.
+   *
+   * As in Python, an `imap` is read to the end of its source meanwhile, no further ahead of the workers than `bufferSize`, and its
+   * results can still be read after it. An endless source has no end: then only `timeout`, `signal` and `terminate` help.
+   * Of a source without a length, such as a generator, a million results are kept; beyond that a reader who has begun is
+   * waited for, and results that nobody has begun to read are dropped, which who reads later is told.
    * @throws StateError before `close` or `terminate`; TypeError, RangeError for bad options; TimeoutError after `timeout`
    * milliseconds, the reason of an aborted `signal`, InterruptedError on Ctrl+C: the workers end all the same
    */
@@ -404,12 +394,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     }
     await this.terminate();
   }
-
-  // --------------------------------------------------------------------------------------------- inside
-
-  #tell(error: unknown): void {
-    const thrown = error instanceof Error ? error : new Error(`A worker threw ${String(error)}`, { cause: error });
-    if (this.listenerCount('error') > 0) this.emit('error', thrown);
-    else console.error('manycore: a worker threw outside any task:', thrown);
-  }
 }
+
+staysHere(Pool, 'a Pool belongs to the thread that made it: a task can make one of its own');
+staysHere(AsyncResult, 'an AsyncResult belongs to the thread that made the call: send what it resolves with');
+staysHere(Imap, 'an ImapIterator belongs to the thread that made the call: send the results that it gives');

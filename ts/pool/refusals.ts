@@ -17,6 +17,7 @@ export function forMany(error: () => Error): () => Error {
 }
 
 function withoutStack(error: () => Error): Error {
+  if (Object.isFrozen(Error)) return error();
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   try {

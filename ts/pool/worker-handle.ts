@@ -13,16 +13,19 @@ export interface Ending {
   readonly signal?: NodeJS.Signals;
   /** Why, in words. */
   readonly reason: string;
-  /** What it threw outside any task. */
+  /** What it threw outside any task, or why it could not be started. */
   readonly error: unknown;
 }
+
+/** The reason of one that the system did not start. */
+export const NOT_STARTED = 'it could not be started';
 
 /** One worker of a pool, from its start until its thread or process has ended. */
 export class WorkerHandle {
   readonly seat: number;
   readonly body: Body;
   readonly control: number;
-  readonly startedAt: number = performance.now();
+  readonly startedAt: number = native.nowMs();
   /** Why it is meant to end, once it is. */
   farewell: 'dismissed' | 'killed' | undefined;
   /** Its tasks have been accounted for; it takes no more. */
@@ -109,9 +112,15 @@ export class WorkerHandle {
     }
   }
 
+  /** Whether the system has started it. */
+  get started(): boolean {
+    return this.body.pid !== 0;
+  }
+
   /** How it ended, as far as it can be known now. */
   describeEnd(exitCode: number | null): Ending {
     exitCode ??= this.body.end ?? null;
+    if (!this.started) return { exitCode, reason: NOT_STARTED, error: this.#error };
     if (this.farewell === 'killed') return { exitCode, reason: 'terminated by the pool', error: undefined };
     const error = this.#error;
     if (this.#failed) {

@@ -1,4 +1,5 @@
 import { type MessagePort, SHARE_ENV, threadId, type WorkerOptions } from 'node:worker_threads';
+import type { Setup } from '../internal/birth.js';
 import { Control, controlBytes, payloadOf } from '../internal/layout.js';
 import { memory } from '../internal/memory.js';
 import { native, nativePath } from '../internal/native.js';
@@ -9,8 +10,7 @@ import { type Body, ChildBody, ThreadBody } from './body.js';
 import { WorkerHandle } from './worker-handle.js';
 
 /** What a worker is started with. */
-export interface WorkerSetup {
-  readonly addon: string;
+export interface WorkerSetup extends Setup {
   readonly pool: number;
   readonly seat: number;
   readonly control: number;
@@ -19,8 +19,6 @@ export interface WorkerSetup {
   readonly concurrency: number;
   /** In a thread: where what travels beside the bytes goes. */
   readonly port?: MessagePort;
-  /** What it is to know of itself as a process. */
-  readonly self: SelfFacts;
   /** The initializer's function number, and the block with its arguments. */
   readonly initializer: { readonly fn: number; readonly block: number; readonly bytes: number } | undefined;
   /** The CPU that it runs on. */
@@ -55,7 +53,7 @@ export function startWorker(at: Place, options: ResolvedPoolOptions): WorkerHand
   const cpu = place === undefined ? undefined : cpus?.[place];
   const output = typeof stdio === 'string' ? stdio : 'file';
   const spawned = options.context === 'spawn';
-  const self = workerFacts(spawned ? 'spawn' : 'thread', threadId);
+  const self = namedAfter(options.name, workerFacts(spawned ? 'spawn' : 'thread', threadId));
   const maxMemory = Number.isFinite(maxMemoryPerWorker) ? maxMemoryPerWorker : undefined;
   const common = { addon: nativePath, pool, seat, control, lanes, concurrency, self, initializer };
   const setup: WorkerSetup = { ...common, cpu, maxMemory, output };
@@ -69,11 +67,16 @@ export function startWorker(at: Place, options: ResolvedPoolOptions): WorkerHand
   }
 }
 
+/** The name begins with that of the pool, if it has one. */
+function namedAfter(pool: string | undefined, facts: SelfFacts): SelfFacts {
+  return pool === undefined ? facts : { ...facts, name: facts.name.replace('PoolWorker', () => pool) };
+}
+
 function startThread(setup: WorkerSetup, options: ResolvedPoolOptions, threw: (error: unknown) => void): Body {
   const { env, execArgv, argv, resourceLimits } = options;
   const given: WorkerOptions = {
     ...(setup.output === 'pipe' || !printsBefore(execArgv, env) ? { stdout: true, stderr: true } : {}),
-    name: `${options.name ?? 'manycore'}-${setup.seat + 1}`,
+    name: setup.self.name,
     ...(env === undefined ? {} : { env: env as NodeJS.Dict<string> }),
     ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
     ...(argv === undefined ? {} : { argv: [...argv] }),

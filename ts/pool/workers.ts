@@ -10,7 +10,7 @@ import { type FromWorker, received } from './body.js';
 import { nextPlace } from './cpus.js';
 import { inbox } from './inbox.js';
 import type { WorkerInfo } from './stats.js';
-import { describeEnding, type Ending, infoOf, messageOf, type WorkerHandle } from './worker-handle.js';
+import { describeEnding, type Ending, infoOf, messageOf, NOT_STARTED, type WorkerHandle } from './worker-handle.js';
 import { startWorker, type WorkerSetup } from './worker-start.js';
 
 /** What the set of workers asks of its pool. */
@@ -28,10 +28,14 @@ export interface WorkersHost {
   readonly needsWorkers: boolean;
   /** True while the owner blocks in a Sync call: no event of a thread arrives. */
   readonly blocking: boolean;
+}
+
+/** What the set of workers tells its pool. */
+export interface WorkersListener {
   started(worker: WorkerHandle): void;
   /** What a worker held is accounted for; its counters are still those of its seat. */
-  workerGone(worker: WorkerHandle): void;
-  workerEnded(worker: WorkerHandle, ending: Ending): void;
+  gone(worker: WorkerHandle): void;
+  ended(worker: WorkerHandle, ending: Ending): void;
   /** A worker wants what was moved with the call in a slot. */
   wanted(worker: WorkerHandle, slot: number): void;
   /** The pool cannot go on. */
@@ -49,6 +53,7 @@ const INSIST_MS = 500;
 /** The workers of one pool: started on demand, replaced when they die, dismissed when they idle. */
 export class Workers {
   readonly #host: WorkersHost;
+  readonly #listener: WorkersListener;
   readonly #seats: Array<WorkerHandle | undefined>;
   /** Those whose tasks are accounted for and whose threads have not ended yet. Their seats are free. */
   readonly #leaving = new Set<WorkerHandle>();
@@ -56,8 +61,9 @@ export class Workers {
   #wanted = 0;
   #values = false;
 
-  constructor(host: WorkersHost, seats: number) {
+  constructor(host: WorkersHost, listener: WorkersListener, seats: number) {
     this.#host = host;
+    this.#listener = listener;
     this.#seats = new Array(seats).fill(undefined);
   }
 
@@ -128,7 +134,9 @@ export class Workers {
           this.#host.agenda.in(RETRY_MS, () => this.balance());
           return;
         }
-        this.#host.broke(new BrokenPoolError(`A worker could not be started: ${messageOf(error)}`, { cause: error }));
+        this.#listener.broke(
+          new BrokenPoolError(`A worker could not be started: ${messageOf(error)}`, { cause: error }),
+        );
         return;
       }
     }
@@ -186,7 +194,7 @@ export class Workers {
     const worker = this.#seats[seat];
     if (worker === undefined || worker.gone) return;
     this.#depart(worker);
-    this.#host.workerGone(worker);
+    this.#listener.gone(worker);
     if (this.#host.blocking) {
       this.receive(worker);
       this.#settle(worker, worker.describeEnd(null));
@@ -206,7 +214,8 @@ export class Workers {
   /** Its thread has ended before it sat down: no record tells of that, and no event while the owner blocks. */
   #neverStarted(worker: WorkerHandle): void {
     this.#depart(worker);
-    worker.ending = { exitCode: null, reason: 'it ended while it started', error: undefined };
+    const ended = { exitCode: null, reason: 'it ended while it started', error: undefined };
+    worker.ending = worker.started ? ended : worker.describeEnd(null);
     if (this.#overBudget()) this.#giveUp(worker.ending);
     else this.balance();
   }
@@ -214,6 +223,16 @@ export class Workers {
   /** Reads what a worker sent. */
   receive(worker: WorkerHandle): void {
     for (const message of received(worker.body)) this.#message(worker, message);
+  }
+
+  /** What a worker attached to a result, under the id that it gave: its seat is in the upper bits. Asked for once. */
+  attached(id: number): unknown {
+    const worker = this.#seats[(id >>> 20) - 1];
+    if (worker === undefined) return undefined;
+    if (!worker.received.has(id)) this.receive(worker);
+    const value = worker.received.get(id);
+    worker.received.delete(id);
+    return value;
   }
 
   /** Tells every worker. */
@@ -257,14 +276,14 @@ export class Workers {
     if (worker !== undefined && what === Told.ready) {
       worker.ready = true;
       worker.initMs = value / 1000;
-      worker.bootMs = performance.now() - worker.startedAt - worker.initMs;
-      this.#host.started(worker);
+      worker.bootMs = native.nowMs() - worker.startedAt - worker.initMs;
+      this.#listener.started(worker);
     }
     if (block === 0) return;
     const at = payloadOf(block);
     try {
-      if (what === Told.initializerFailed) this.#host.initializerFailed(this.#host.decodeError(at, bytes));
-      else if (what === Told.threw) worker?.threw(this.#host.decodeError(at, bytes));
+      if (what === Told.initializerFailed) this.#listener.initializerFailed(this.#listener.decodeError(at, bytes));
+      else if (what === Told.threw) worker?.threw(this.#listener.decodeError(at, bytes));
       else worker?.printed?.push(what === Told.stdout ? 1 : 2, memory.copy(at, bytes));
     } finally {
       native.free(block);
@@ -272,7 +291,7 @@ export class Workers {
   }
 
   #message(worker: WorkerHandle, message: FromWorker): void {
-    if ('want' in message) this.#host.wanted(worker, message.want);
+    if ('want' in message) this.#listener.wanted(worker, message.want);
     else unpack(message.parcel, worker.received);
   }
 
@@ -285,7 +304,7 @@ export class Workers {
     const ending = worker.describeEnd(exitCode);
     this.#leaving.delete(worker);
     this.#settle(worker, ending);
-    this.#host.workerEnded(worker, ending);
+    this.#listener.ended(worker, ending);
     worker.dispose();
     if (this.#overBudget()) this.#giveUp(worker.ending ?? ending);
     else this.balance();
@@ -296,7 +315,7 @@ export class Workers {
     worker.gone = true;
     this.#seats[worker.seat] = undefined;
     this.#leaving.add(worker);
-    if (worker.farewell === undefined) this.#deaths.push(performance.now());
+    if (worker.farewell === undefined) this.#deaths.push(native.nowMs());
   }
 
   #settle(worker: WorkerHandle, ending: Ending): void {
@@ -306,14 +325,17 @@ export class Workers {
 
   #overBudget(): boolean {
     const { count, within } = this.#host.options.maxRestarts;
-    const since = performance.now() - within;
+    const since = native.nowMs() - within;
     while (this.#deaths.length > 0 && this.#deaths[0] < since) this.#deaths.shift();
     return this.#deaths.length > count;
   }
 
   #giveUp(last: Ending): void {
     const { count, within } = this.#host.options.maxRestarts;
-    const message = `More than ${count} workers died within ${within} ms; the last one: ${describeEnding(last)}`;
-    this.#host.broke(new BrokenPoolError(message, last.error === undefined ? undefined : { cause: last.error }));
+    const message =
+      last.reason === NOT_STARTED
+        ? `Workers could not be started${last.error === undefined ? '' : `: ${messageOf(last.error)}`}`
+        : `More than ${count} workers died within ${within} ms; the last one: ${describeEnding(last)}`;
+    this.#listener.broke(new BrokenPoolError(message, last.error === undefined ? undefined : { cause: last.error }));
   }
 }

@@ -1,10 +1,12 @@
 import { SHARE_ENV } from 'node:worker_threads';
+import { ProcessError } from '../internal/errors.js';
 import { packageRoot } from '../internal/here.js';
 import { nativePath } from '../internal/native.js';
 import { Child, signalName } from '../internal/spawn.js';
 import { cannotCross } from '../pool/attachments.js';
 import type { Beside } from '../queues/wire.js';
 import type { Bootstrap, Ending, Launch, Launched, Launcher } from './launcher.js';
+import { startError } from './start-error.js';
 
 /** Children in processes of their own, which share this one's memory. Nothing but bytes and shared objects reaches them. */
 export const childLauncher: Launcher = {
@@ -28,29 +30,40 @@ class ChildProcess implements Launched {
   readonly ended: Promise<Ending>;
   readonly #child: Child;
 
-  constructor({ channel, piped, env, execArgv, resourceLimits }: Launch) {
-    const bootstrap: Bootstrap = { addon: nativePath, channel };
+  readonly #name: string;
+
+  constructor({ name, self, channel, piped, env, execArgv, resourceLimits }: Launch) {
+    this.#name = name;
+    const bootstrap: Bootstrap = { addon: nativePath, self, channel };
     const way = piped ? 'pipe' : 'inherit';
-    this.#child = new Child({
-      program: new URL('bundle/process.cjs', packageRoot()),
-      setup: bootstrap,
-      argv: process.argv.slice(2),
-      stdio: [way, way],
-      env: env === SHARE_ENV ? undefined : env,
-      execArgv,
-      resourceLimits,
-    });
+    try {
+      this.#child = new Child({
+        program: new URL('bundle/process.cjs', packageRoot()),
+        setup: bootstrap,
+        argv: process.argv.slice(2),
+        stdio: [way, way],
+        env: env === SHARE_ENV ? undefined : env,
+        execArgv,
+        resourceLimits,
+      });
+    } catch (error) {
+      throw startError(name, error);
+    }
     this.pid = this.#child.pid;
     this.stdout = this.#child.process.stdout;
     this.stderr = this.#child.process.stderr;
     this.ended = this.#child.exited.then(describe, (error: unknown) => {
-      return { exitCode: 1, reason: 'it could not be started', error };
+      return this.#notStarted(startError(name, error));
     });
+  }
+
+  #notStarted(error: unknown): Ending {
+    return { exitCode: 1, reason: 'it could not be started', error };
   }
 
   pollEnd(): Ending | undefined {
     // Node tells why by an event, which a parent that blocks does not get.
-    if (this.pid === 0) return { exitCode: 1, reason: 'it could not be started' };
+    if (this.pid === 0) return this.#notStarted(new ProcessError(`Process ${this.#name} could not be started`));
     const { end } = this.#child;
     return end === undefined ? undefined : describe(end);
   }

@@ -6,7 +6,7 @@ import { getLogger } from '../internal/logging.js';
 import { native, useNative } from '../internal/native.js';
 import { Output } from '../internal/output.js';
 import { ready } from '../internal/ready.js';
-import { becomeSelf, type SelfFacts, self } from '../internal/self.js';
+import { self } from '../internal/self.js';
 import type { Connection } from '../queues/connection.js';
 import type { Beside } from '../queues/wire.js';
 import { openHandle } from '../shared/objects.js';
@@ -126,7 +126,7 @@ class Child implements Receiver {
     if (kind === 'target') this.#target = payload as AnyFunction | undefined;
     else if (kind === 'args') this.#args = payload as unknown[];
     else if (kind === 'fields') this.#fields = payload as Record<string, unknown>;
-    else if (kind === 'start') this.#start(...(more as [SelfFacts, Home | undefined, Destination, boolean]));
+    else if (kind === 'start') this.#start(...(more as [Home | undefined, Destination, boolean]));
     else if (kind === 'read') this.#isRead = true;
     else if (kind === 'interrupt') setImmediate(() => (process as NodeJS.EventEmitter).emit('SIGINT', 'SIGINT', 2));
   }
@@ -141,11 +141,10 @@ class Child implements Receiver {
     if (this.#started) setImmediate(() => process.exit(1));
   }
 
-  #start(facts: SelfFacts, home: Home | undefined, { piped, path }: Destination, isRead: boolean): void {
+  #start(home: Home | undefined, { piped, path }: Destination, isRead: boolean): void {
     this.#started = true;
     this.#home = home;
     this.#isRead = isRead;
-    becomeSelf(facts);
     this.#piped = piped;
     try {
       if (path !== undefined) this.#file = openSync(path, 'a');

@@ -75,9 +75,9 @@ function boundProcess(method: StartMethod): Api['Process'] {
 
 function boundPool(method: StartMethod): Api['Pool'] {
   class Bound extends api.Pool {
-    constructor(options?: number | PoolOptions) {
+    constructor(options?: number | PoolOptions, ...surplus: never[]) {
       const given = typeof options === 'number' ? { processes: options } : options;
-      super(given === undefined ? { context: method } : { context: method, ...given });
+      super(given === undefined ? { context: method } : { context: method, ...given }, ...surplus);
     }
   }
   return Object.defineProperty(Bound, 'name', { value: 'Pool' });

@@ -1,4 +1,6 @@
 import type { Readable } from 'node:stream';
+import type { Setup } from '../internal/birth.js';
+import type { SelfFacts } from '../internal/self.js';
 import type { Beside } from '../queues/wire.js';
 import type { ProcessOptions } from './options.js';
 
@@ -17,6 +19,8 @@ export interface Ending {
 /** What a child is started with. All else it reads from its channel. */
 export interface Launch extends Pick<ProcessOptions, 'env' | 'execArgv' | 'resourceLimits'> {
   readonly name: string;
+  /** What the child is to know of itself. */
+  readonly self: SelfFacts;
   /** The child's end of the channel: the number of the shared object. */
   readonly channel: number;
   /** Its output goes to `stdout` and `stderr` below. */
@@ -68,9 +72,7 @@ export interface Launcher {
 }
 
 /** What the child's program is told by its launcher, before it can read its channel. */
-export interface Bootstrap {
-  /** The addon's path. */
-  readonly addon: string;
+export interface Bootstrap extends Setup {
   /** Its end of the channel. */
   readonly channel: number;
 }

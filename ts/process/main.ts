@@ -1,5 +1,4 @@
-import { isMainThread, workerData } from 'node:worker_threads';
-import { joinParent } from '../internal/child.js';
+import { begin } from '../internal/birth.js';
 import { requireBundle } from '../internal/here.js';
 import type { Beside } from '../queues/wire.js';
 import type { runChild } from './child.js';
@@ -10,8 +9,8 @@ import type { ThreadData } from './thread-launcher.js';
  * The program of a child. All that it does is in the bundle of the shared objects' classes, of which an isolate has one
  * copy; only how it learns what it is started with is here.
  */
-const inProcess = isMainThread;
-const bootstrap = (inProcess ? joinParent() : workerData) as Bootstrap;
+const { setup, inProcess } = begin();
+const bootstrap = setup as Bootstrap;
 const child = requireBundle('shared.cjs') as { runChild: typeof runChild };
 
 child.runChild({ bootstrap, beside: inProcess ? undefined : besideOf(bootstrap as ThreadData) });

@@ -55,7 +55,12 @@ export interface ProcessOptions<A extends unknown[] = any[], R = unknown> {
   resourceLimits?: ResourceLimits;
   /** Its environment variables; for a thread also `SHARE_ENV`. @default a copy of `process.env` */
   env?: NodeJS.Dict<string> | typeof SHARE_ENV;
-  /** Node's own flags for it. @default those of this process @example ['--import', 'tsx'] */
+  /**
+   * Node's own flags for it. For child processes those are refused that have Node run something else than the package's
+   * program, such as `--eval`.
+   * @default those of this process, without those about its own program
+   * @example ['--import', './preload.mjs']
+   */
   execArgv?: readonly string[];
   /**
    * Where what it prints goes. `'inherit'`: to where this process prints, in whole lines. `'pipe'`: to `process.stdout` and

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { threadId } from 'node:worker_threads';
 import { expected } from '../internal/describe.js';
 import { SerializationError, StateError } from '../internal/errors.js';
+import { mustRunProgram } from '../internal/exec-argv.js';
 import type { AnyFunction } from '../internal/functions/definition.js';
 import { describeKey } from '../internal/handles.js';
 import { defineLate } from '../internal/late.js';
@@ -219,7 +220,8 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
   /**
    * Starts it.
    * @throws StateError if it was started before, while a child imports this module, and where its start method cannot start
-   * anything; SerializationError if the target, an argument or a field cannot be sent
+   * anything; ProcessError if the system cannot start it now, with the system's error as its `cause`; SerializationError if the target, an argument or a field cannot be sent; RangeError for flags in `execArgv` with
+   * which a child process would not run its own program
    */
   start(): this {
     this.#mustBeOpen();
@@ -227,9 +229,10 @@ export class Process<A extends unknown[] = any[], R = unknown> implements AsyncD
     if (this.#running !== undefined) throw new StateError('A process can be started only once');
     mustNotBeLoading('Process');
     const method = this.#options.context ?? self().method;
+    const { env, execArgv, resourceLimits, timeout, stdio } = this.#options;
+    if (method === 'spawn') mustRunProgram(execArgv);
     const launcher = launcherOf(method);
     loadNative();
-    const { env, execArgv, resourceLimits, timeout, stdio } = this.#options;
     const running = new Running(
       launcher,
       {

@@ -20,7 +20,7 @@ export const GRACE_MS = 1000;
 /** What a child is to do, and as whom. */
 export interface Order {
   readonly facts: SelfFacts;
-  readonly launch: Omit<Launch, 'channel'>;
+  readonly launch: Omit<Launch, 'channel' | 'self'>;
   readonly target: unknown;
   readonly args: readonly unknown[];
   /** Where its class is found, if that is a subclass. */
@@ -84,11 +84,11 @@ export class Running implements Receiver {
       this.#channel.sendWith(['target'], order.target, 'target');
       this.#channel.sendWith(['args'], order.args, 'args');
       this.#channel.sendWith(['fields'], order.fields, 'this');
-      launched = preparation.launch({ ...order.launch, channel: blockOf(theirs) });
+      launched = preparation.launch({ ...order.launch, self: order.facts, channel: blockOf(theirs) });
       const { pid, threadId } = launched;
       const path = order.file === undefined ? undefined : logPath(order.file, { name: this.name, pid, threadId });
       const destination: Destination = { piped: order.launch.piped, path };
-      this.#channel.send(['start', order.facts, order.home, destination, outcomes.result.outcome.read]);
+      this.#channel.send(['start', order.home, destination, outcomes.result.outcome.read]);
     } catch (error) {
       launched?.kill();
       launched?.dispose();

@@ -1,4 +1,5 @@
 import { MessageChannel, MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { startData } from '../internal/birth.js';
 import { packageRoot } from '../internal/here.js';
 import { nativePath } from '../internal/native.js';
 import { printsBefore } from '../internal/worker-output.js';
@@ -6,6 +7,7 @@ import { checkCloneable } from '../pool/attachments.js';
 import type { Transferable } from '../pool/options.js';
 import type { Beside } from '../queues/wire.js';
 import type { Bootstrap, Ending, Launch, Launched, Launcher, Preparation, Stage } from './launcher.js';
+import { startError } from './start-error.js';
 
 /** What a thread is given beside its bootstrap. */
 export interface ThreadData extends Bootstrap {
@@ -39,10 +41,10 @@ class ThreadPreparation implements Preparation {
     },
   };
 
-  launch({ name, channel, piped, env, execArgv, resourceLimits }: Launch): Launched {
+  launch({ name, self, channel, piped, env, execArgv, resourceLimits }: Launch): Launched {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    const data: ThreadData = { addon: nativePath, channel, port: port2, luggage: this.#luggage };
+    const data: ThreadData = startData({ addon: nativePath, self, channel, port: port2, luggage: this.#luggage });
     const ports = this.#luggage.filter((value): value is MessagePort => value instanceof MessagePort);
     try {
       const thread = new Worker(new URL('bundle/process.cjs', packageRoot()), {
@@ -58,7 +60,7 @@ class ThreadPreparation implements Preparation {
       return new ThreadChild(thread, port1, piped);
     } catch (error) {
       port1.close();
-      throw error;
+      throw startError(name, error);
     }
   }
 

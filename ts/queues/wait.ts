@@ -1,4 +1,5 @@
 import { expected } from '../internal/describe.js';
+import { Timer } from '../internal/timer.js';
 import type { WaitOptions } from '../pool/options.js';
 import { waitOptions } from '../sync/options.js';
 import { Connection } from './connection.js';
@@ -13,9 +14,6 @@ export interface Ending {
 
 /** What can be waited for: a connection with something to receive, a process that ends, or a promise that settles. */
 export type Waitable = Connection<never> | Connection | Ending | PromiseLike<unknown>;
-
-/** The longest that a timer can count; what lasts longer lasts for ever. */
-const MAX_TIMER = 0x7fffffff;
 
 /**
  * Waits until at least one of `objects` is ready: a connection that has something to receive (its end counts), a process
@@ -56,11 +54,11 @@ export async function wait<T extends Waitable>(objects: Iterable<T>, options?: W
 /** Resolves after `timeout` milliseconds, rejects with the reason of `signal`, and ends with `over`. */
 export function limit(timeout: number | undefined, signal: AbortSignal | undefined, over: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = timeout !== undefined && timeout <= MAX_TIMER ? setTimeout(resolve, timeout) : undefined;
+    const timer = timeout === undefined ? undefined : new Timer(timeout, resolve);
     const abort = (): void => reject(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     const end = (): void => {
-      clearTimeout(timer);
+      timer?.clear();
       signal?.removeEventListener('abort', abort);
     };
     over.addEventListener('abort', end, { once: true });

@@ -4,10 +4,10 @@ import { type Describable, describeKey } from '../internal/handles.js';
 import { loadNative } from '../internal/load-native.js';
 import { type NamedBlock, native } from '../internal/native.js';
 import { type Checks, ofType, optionsOf } from '../internal/options/checks.js';
+import { named } from '../internal/system-errors.js';
 import { prepareTracker } from '../internal/tracker.js';
 import { onRevive } from '../shared/objects.js';
 import { blockName, blockSize } from './options.js';
-import { named } from './system-errors.js';
 
 /** What {@link SharedMemory.create} takes. */
 export interface SharedMemoryOptions {

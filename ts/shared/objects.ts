@@ -5,7 +5,7 @@ import { memory } from '../internal/memory.js';
 import { native, nativePath } from '../internal/native.js';
 import { ready } from '../internal/ready.js';
 
-/** What a shared object is: the first word of its block. The same numbers are in `crates/core/src/objects.rs`. */
+/** What a shared object is: the first word of its block. The same numbers are in `crates/core/src/objects/kind.rs`. */
 export const ObjectKind = {
   value: 1,
   array: 2,

@@ -1,4 +1,5 @@
 import { StateError } from '../internal/errors.js';
+import { staysHere } from '../internal/handles.js';
 
 /**
  * A lock that is held: what `hold()` gives. Releases it once, at the end of its block.
@@ -49,6 +50,8 @@ export class Guard implements Disposable, AsyncDisposable {
     this[Symbol.dispose]();
   }
 }
+
+staysHere(Guard, 'a Guard belongs to the thread that holds the lock: send the lock');
 
 /** Guards an {@link RLock}: only through it can async code take the lock once more. */
 export class RGuard extends Guard {

@@ -1,5 +1,4 @@
-import { isMainThread, workerData } from 'node:worker_threads';
-import { joinParent } from '../internal/child.js';
+import { begin } from '../internal/birth.js';
 import { watchEnd } from '../internal/ending.js';
 import { LateCodec } from '../internal/late.js';
 import { Control, payloadOf, Told } from '../internal/layout.js';
@@ -7,7 +6,7 @@ import { memory } from '../internal/memory.js';
 import { native, useNative } from '../internal/native.js';
 import { Output } from '../internal/output.js';
 import { announceWorker, attach } from '../internal/runtime.js';
-import { becomeSelf } from '../internal/self.js';
+import { MAX_TIMER } from '../internal/timer.js';
 import type { ToWorker } from '../pool/attachments.js';
 import type { WorkerSetup } from '../pool/worker-start.js';
 import { WorkerAttachments } from './hooks.js';
@@ -22,13 +21,13 @@ import { Tasks } from './tasks.js';
 const PREPARE_MS = 200;
 
 /** The program of a pool's worker. */
-const child = isMainThread;
-const setup = (child ? joinParent() : workerData) as WorkerSetup;
+const born = begin();
+const child = born.inProcess;
+const setup = born.setup as WorkerSetup;
 const { port, control, seat, pool } = setup;
 
-if (!child) useNative(setup.addon);
+useNative(setup.addon);
 if (setup.cpu !== undefined) native.pinThread(setup.cpu);
-becomeSelf(setup.self);
 let loop: Loop | undefined;
 attach(() => loop?.turn());
 // The pool's owner hears of Ctrl+C, and decides what becomes of its workers.
@@ -61,7 +60,7 @@ if (setup.output !== 'file') output.install();
 announceWorker({ currentTask: () => tasks.currentTask(), workerId: seat + 1 });
 port?.on('message', (message: ToWorker) => attachments.message(message));
 // A process without a port stays until it is told to leave.
-if (child) setInterval(() => {}, 0x7fffffff);
+if (child) setInterval(() => {}, MAX_TIMER);
 
 // Loading takes as long as a short task: rather now than within one whose time is limited, and otherwise soon.
 if (memory.u32[control / 4 + Control.values] !== 0) codec.prepare();

@@ -1,19 +1,19 @@
 import type { AnyFunction } from '../functions/definition.js';
-import { blockOf, type Describable, describeKey, handleKey, type SharedHandle } from '../handles.js';
+import { blockOf } from '../handles.js';
 import { writeArray } from './arrays.js';
 import { BufferList } from './buffers.js';
 import type { Bytes } from './bytes.js';
 import { registeredName } from './classes.js';
-import { writeError } from './errors.js';
 import { failureOf } from './failure.js';
-import type { Hooks, Thrown } from './hooks.js';
-import { innerKind, Kind, kindOf } from './kinds.js';
+import type { Hooks } from './hooks.js';
+import { kindOf } from './kinds.js';
 import { Met } from './met.js';
 import { Output } from './output.js';
 import { Unsendable } from './path.js';
 import { type Shape, ShapeTree, writeShape } from './shapes.js';
+import { writeClassName, writeFunction, writeSpecial } from './special.js';
 import * as tags from './tags.js';
-import { writeBigInt, writeBoxed, writeDate, writeMap, writeRegExp, writeSet } from './values.js';
+import { writeBigInt } from './values.js';
 
 /** Flags, a tag, and a double. */
 const NUMBER_BYTES = 10;
@@ -35,6 +35,8 @@ export interface Mark {
 export class Encoder extends Output {
   /** Names the values in the `path` of an error: `label[2].db`, or with `encodeOne`, `label.db`. */
   label = 'value';
+  /** How many errors what is written now lies in. */
+  errors = 0;
   readonly hooks: Hooks;
   readonly buffers = new BufferList();
 
@@ -221,72 +223,18 @@ export class Encoder extends Output {
     if (this.#met(object)) return;
     if (Array.isArray(object)) {
       const name = this.#registered(object);
-      if (name !== undefined) this.#className(name);
+      if (name !== undefined) writeClassName(this, name);
       writeArray(this, object);
       return;
     }
     const prototype = Object.getPrototypeOf(object);
     if (prototype === Object.prototype || prototype === null) this.#properties(object);
-    else this.#special(object, kindOf(object, prototype), prototype);
+    else writeSpecial(this, object, kindOf(object, prototype), prototype);
   }
 
   #registered(object: object): string | undefined {
     const prototype = Object.getPrototypeOf(object);
     return prototype === Array.prototype || prototype === null ? undefined : registeredName(prototype);
-  }
-
-  #special(object: object, kind: Kind, prototype: object): void {
-    switch (kind) {
-      case Kind.plain:
-        this.#ownProperties(object);
-        return;
-      case Kind.map:
-        writeMap(this, object as Map<unknown, unknown>);
-        return;
-      case Kind.set:
-        writeSet(this, object as Set<unknown>);
-        return;
-      case Kind.date:
-        writeDate(this, object as Date);
-        return;
-      case Kind.regexp:
-        writeRegExp(this, object as RegExp);
-        return;
-      case Kind.boxed:
-        writeBoxed(this, object);
-        return;
-      case Kind.buffer:
-        this.buffers.writeBuffer(this, object as ArrayBuffer);
-        return;
-      case Kind.view:
-        this.buffers.writeView(this, object as ArrayBufferView);
-        return;
-      case Kind.error:
-        writeError(this, object as Error);
-        return;
-      case Kind.attached:
-        this.byte(tags.ATTACHED);
-        this.uint32(this.attach(object));
-        return;
-      case Kind.handle:
-        this.byte(tags.HANDLE);
-        this.uint32(this.named(object));
-        this.byte((object as SharedHandle)[handleKey].facet);
-        return;
-      case Kind.described:
-        this.#described(object as Describable);
-        return;
-      case Kind.thrown:
-        this.byte(tags.THROWN);
-        this.value((object as Thrown).error);
-        return;
-      case Kind.registered:
-        this.#className(registeredName(prototype) as string);
-        this.#special(object, innerKind(object, prototype), prototype);
-        return;
-      default:
-        throw new Unsendable(object);
-    }
   }
 
   /**
@@ -305,24 +253,6 @@ export class Encoder extends Output {
     return block;
   }
 
-  #described(object: Describable): void {
-    let described: ReturnType<Describable[typeof describeKey]>;
-    try {
-      described = object[describeKey]();
-    } catch (error) {
-      throw new Unsendable(object, error);
-    }
-    this.byte(tags.DESCRIBED);
-    this.string(described.type);
-    this.value(described.data);
-  }
-
-  #className(name: string): void {
-    this.byte(tags.CLASS);
-    this.string(name);
-    this.reserve(0);
-  }
-
   /** @returns true if the object was met before in this root: then a reference to it is written */
   #met(object: object): boolean {
     const number = this.#objects.number(object);
@@ -339,7 +269,7 @@ export class Encoder extends Output {
   /** A plain object. Its properties are walked with for-in, for which the engine has their places at hand. */
   #properties(object: object): void {
     if (this.#polluted) {
-      this.#ownProperties(object);
+      this.ownProperties(object);
       return;
     }
     let shape: Shape | undefined = this.#tree.root;
@@ -352,7 +282,7 @@ export class Encoder extends Output {
   }
 
   /** The same for objects that inherit more than plain objects do. */
-  #ownProperties(object: object): void {
+  ownProperties(object: object): void {
     const keys = Object.keys(object);
     let shape: Shape | undefined = this.#tree.root;
     for (let i = 0; i < keys.length && shape !== undefined; i++) {
@@ -409,15 +339,7 @@ export class Encoder extends Output {
   }
 
   #function(fn: AnyFunction): void {
-    if (this.#met(fn)) return;
-    let definition: object;
-    try {
-      definition = this.hooks.define(fn);
-    } catch (error) {
-      throw new Unsendable(fn, error);
-    }
-    this.byte(tags.FUNCTION);
-    this.value(definition);
+    if (!this.#met(fn)) writeFunction(this, fn);
   }
 
   /** The id of something that travels beside the bytes. */

@@ -3,6 +3,7 @@ import { errorClasses } from '../errors.js';
 import { type Class, registeredClass, registeredName } from './classes.js';
 import type { Decoder } from './decoder.js';
 import type { Encoder } from './encoder.js';
+import { Unsendable } from './path.js';
 import * as tags from './tags.js';
 
 /** Its name and message are private to it: they are given to the constructor. */
@@ -22,6 +23,9 @@ const SPECIAL = ['name', 'message', 'stack', 'cause', 'errors'];
 
 const ENUMERABLE = 1;
 
+/** How deep errors lie in errors, as causes do: what lies deeper is left out. The receiver's stack may be a small one. */
+const MOST_NESTED = 256;
+
 /**
  * Writes an error: its class, then its properties. Whatever fails on the way (a getter that throws, a property that
  * cannot be sent) is left out: an error report must get through.
@@ -37,16 +41,21 @@ export function writeError(out: Encoder, error: Error): void {
   let count = 0;
   for (const key of keysOf(error, className)) {
     const mark = out.mark();
+    out.errors++;
     try {
       const enumerable = isEnumerable(error, key);
       out.reserve(0);
       out.string(key);
       out.reserve(0);
       out.byte(enumerable ? ENUMERABLE : 0);
-      out.value((error as unknown as Record<string, unknown>)[key]);
+      const value = (error as unknown as Record<string, unknown>)[key];
+      if (out.errors > MOST_NESTED && typeof value === 'object' && value !== null) throw new Unsendable(value);
+      out.value(value);
       count++;
     } catch {
       out.rollBack(mark);
+    } finally {
+      out.errors--;
     }
   }
   out.dv.setUint32(out.start + countAt, count, true);

@@ -1,6 +1,7 @@
 import { Stream } from 'node:stream';
 import { types } from 'node:util';
 import { isDescribable, isHandle } from '../handles.js';
+import { isWasmModule } from '../wasm-module.js';
 import { registeredName } from './classes.js';
 import { Thrown } from './hooks.js';
 import { viewClasses } from './views.js';
@@ -24,8 +25,6 @@ export const Kind = {
   described: 14,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
-
-const WasmModule = (globalThis as unknown as { WebAssembly: { Module: new () => object } }).WebAssembly.Module;
 
 /** The prototypes met most, each with the test that an object with this prototype has to pass. */
 const builtins = new Map<object, readonly [Kind, (value: unknown) => boolean]>([
@@ -84,7 +83,7 @@ function isErrorLike(value: object): boolean {
 
 /** Things of the platform that `postMessage` knows how to clone or to transfer: they tell so by a method under a symbol. */
 function isAttachable(value: object): boolean {
-  if (types.isKeyObject(value) || value instanceof MessagePort || value instanceof WasmModule) return true;
+  if (types.isKeyObject(value) || value instanceof MessagePort || isWasmModule(value)) return true;
   for (let p: object | null = value; p !== null; p = Object.getPrototypeOf(p)) {
     for (const symbol of Object.getOwnPropertySymbols(p)) {
       const name = symbol.description;

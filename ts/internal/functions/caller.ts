@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { runInNewContext } from 'node:vm';
 import { packageRoot } from '../here.js';
 import { parseFile } from './acorn.js';
 import { analyse, type Reference } from './scope.js';
@@ -21,20 +22,30 @@ export function callerFile(): string {
 
 /** The files on the stack, innermost first; empty for code of the command line and the like. */
 function stackFiles(): string[] {
-  const { prepareStackTrace, stackTraceLimit } = Error;
+  const Local = localError();
+  const { prepareStackTrace, stackTraceLimit } = Local;
   let names: (string | null | undefined)[];
   try {
-    Error.stackTraceLimit = 50;
-    Error.prepareStackTrace = (_error, sites) => sites.map((site) => site.getFileName());
-    names = new Error().stack as unknown as (string | null | undefined)[];
+    Local.stackTraceLimit = 50;
+    Local.prepareStackTrace = (_error, sites) => sites.map((site) => site.getFileName());
+    names = new Local().stack as unknown as (string | null | undefined)[];
   } finally {
-    Error.prepareStackTrace = prepareStackTrace;
-    Error.stackTraceLimit = stackTraceLimit;
+    Local.prepareStackTrace = prepareStackTrace;
+    Local.stackTraceLimit = stackTraceLimit;
   }
   // Functions of V8 and Node are no callers: `[].map(pool.apply)`.
   return names
     .filter((name) => typeof name === 'string' && !name.startsWith('node:'))
     .map((name) => toUrl(name as string));
+}
+
+let thawed: ErrorConstructor | undefined;
+
+/** `Error`, or one of another realm where it cannot be told how to show its stack (`--frozen-intrinsics`). */
+function localError(): ErrorConstructor {
+  if (!Object.isFrozen(Error)) return Error;
+  thawed ??= runInNewContext('Error') as ErrorConstructor;
+  return thawed;
 }
 
 function toUrl(name: string): string {

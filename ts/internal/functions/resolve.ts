@@ -1,3 +1,4 @@
+import { keep, kept } from '../isolate.js';
 import { nearest } from '../nearest.js';
 import { type AnyFunction, definitionOfTask, type ModuleDefinition } from './definition.js';
 
@@ -5,10 +6,7 @@ import { type AnyFunction, definitionOfTask, type ModuleDefinition } from './def
 const modules = new Map<string, object>();
 
 /** How many imports of tasks' modules are under way: one count per isolate, whatever the number of copies of this module. */
-const key = Symbol.for('manycore.loading');
-const scope = globalThis as { [key]?: { count: number } };
-if (scope[key] === undefined) Object.defineProperty(scope, key, { value: { count: 0 } });
-const loading = scope[key] as { count: number };
+const loading = kept<{ count: number }>('loading') ?? keep('loading', { count: 0 });
 
 /** Whether a task's module is being imported right now in this thread: its top level may be running. */
 export function moduleLoading(): boolean {
@@ -86,7 +84,10 @@ function explained(error: unknown, url: string): unknown {
   const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
   let advice: string;
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?([?#]|$)/.test(url)) {
-    advice = "Node runs TypeScript by itself from 22.18 on; before, give the workers `execArgv: ['--import', 'tsx']`";
+    // Not `--import tsx`: in threads of Node 20 that registers nothing.
+    advice =
+      "Node runs TypeScript by itself from 22.18 on; before, give the workers `execArgv: ['--import', './tsx.mjs']`, " +
+      "a file with `import { register } from 'tsx/esm/api'; register();`";
   } else if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
     advice =
       "It has TypeScript that is more than types, such as `enum`; give the workers `execArgv: ['--import', 'tsx']` " +

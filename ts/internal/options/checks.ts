@@ -81,6 +81,16 @@ export function integerFrom(least: number, orInfinity = false): Check {
   };
 }
 
+/** An integer between two bounds, both included. */
+export function integerWithin(least: number, most: number): Check {
+  const what = `an integer from ${least} to ${most}`;
+  return (value, name) => {
+    if (typeof value !== 'number') throw new TypeError(expected(name, what, value));
+    if (!Number.isInteger(value) || value < least || value > most) throw new RangeError(expected(name, what, value));
+    return value;
+  };
+}
+
 /** A number of milliseconds; a negative one counts as 0, and Infinity is for ever. */
 export const time: Check = (value, name) => {
   const what = 'a number of milliseconds';

@@ -1,5 +1,5 @@
 import { getSystemErrorName } from 'node:util';
-import { ProcessError, StateError } from '../internal/errors.js';
+import { ProcessError, StateError } from './errors.js';
 
 /**
  * Runs a function of the addon. An error of the operating system gets the `code` and `errno` that Node's own errors have,
@@ -10,7 +10,7 @@ export function named<T>(run: () => T): T {
     return run();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'TRACKER') throw new ProcessError(message);
+    if (code === 'TRACKER' || code === 'PROCESSES') throw new ProcessError(message);
     if (code === 'REFUSED') throw new StateError(message);
     if (code !== undefined && /^\d+$/.test(code)) {
       const errno = -Number(code);
