@@ -4,8 +4,10 @@ import { failure, makePool, ref, until } from './helpers.js';
 
 const loop = (name: string): ReturnType<typeof ref> => ref('queue-kills.mjs', name);
 const KEEP_STARTING = { maxRestarts: { count: 10_000, within: 1000 } };
-/** Numbers that may be put at all. */
-const NUMBERS = 4_000_100;
+/** Numbers that are put at most while one victim lives: more than there is time for. */
+const NUMBERS = 200_000;
+/** Those that victims put when the producer has put its last. */
+const SURPLUS = 100_000;
 
 /** How a victim is ended. */
 export type End = 'timeout' | 'terminate' | 'exit';
@@ -32,11 +34,14 @@ export async function surviveQueue(
   how: End,
 ): Promise<Account> {
   const state = new Int32Array(new SharedArrayBuffer(32));
-  const seen = new Uint8Array(new SharedArrayBuffer(NUMBERS));
+  const seen = new Uint8Array(new SharedArrayBuffer(kills * NUMBERS + SURPLUS));
+  state[4] = kills * NUMBERS;
   const pool = makePool({ processes: 2, ...KEEP_STARTING });
   const produced = pool.apply(loop('producer'), [queue, state]);
   const consumed = pool.apply(loop('consumer'), [queue, state, seen]);
-  let doomed = makePool({ processes: 1, ...KEEP_STARTING });
+  // The time of a victim is to pass in its loop: all that it loads is there before it begins.
+  const alone = { processes: 1, initializer: loop('loaded'), initArgs: [queue], ...KEEP_STARTING };
+  let doomed = makePool(alone);
   for (let kill = 0; kill < kills; kill++) {
     const args = [queue, state, seen];
     const ms = 1 + Math.random() * 15;
@@ -47,7 +52,7 @@ export async function surviveQueue(
       await new Promise((done) => setTimeout(done, ms));
       await doomed.terminate();
       await call;
-      doomed = new Pool({ processes: 1, ...KEEP_STARTING });
+      doomed = new Pool(alone);
     } else {
       const error = await failure(() => doomed.apply(victim, args, how === 'timeout' ? { timeout: ms, grace: 0 } : {}));
       if (how === 'timeout') expect(error).toBeInstanceOf(TimeoutError);
