@@ -1,9 +1,13 @@
 // The long tests: the core under miri, thousands of cycles of everything, and the ordinary tests on other versions of
-// Node. Takes an hour or so, and writes what it found to docs/soak.md.
+// Node. Takes two hours or so, and writes what it found to docs/soak.md.
+//
+// With words, as in `npm run test:soak -- miri 'Node 26'`, only the suites whose names begin so: the page keeps what it
+// says of the others.
 //
 // A test of __test__/soak gives figures to that page by setting `task.meta.figures = { 'name, unit': value, … }`. Those of
 // tests that differ in their seed alone (`…, seed 7`) are added up.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { machine } from '../bench/lib/machine.mjs';
@@ -19,7 +23,8 @@ const folder = mkdtempSync(join(tmpdir(), 'manycore-'));
 function onNode(version) {
   const name = `node-${process.platform}-${process.arch}`;
   const prefix = join(folder, String(version));
-  const suite = vitestTests(`Node ${version}`, { node: join(prefix, 'node_modules', name, 'bin', 'node') });
+  const node = join(prefix, 'node_modules', name, 'bin', 'node');
+  const suite = vitestTests(`Node ${version}`, { node, minutes: 30 });
   return {
     ...suite,
     async run() {
@@ -80,30 +85,48 @@ function figureRows(tests) {
   );
 }
 
-/** The page: one table of the suites, one of the figures. */
-function page(results) {
-  const suiteRows = results.map((r) => `| ${r.name} | ${r.passed} | ${r.failed} | ${Math.round(r.seconds)} s |`);
+const pagePath = join(root, 'docs', 'soak.md');
+
+/** The rows of the page's two tables that begin with this name. */
+function rowsOf(page, name) {
+  return page.split('\n').filter((line) => line.startsWith(`| ${name} |`));
+}
+
+/** The page: a table of the suites, and one of the figures of the long tests. What did not run now stays as it was. */
+function page(results, before) {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
+  const when = `${new Date().toISOString().slice(0, 10)}, ${commit}`;
+  const suiteRows = suites.flatMap(({ name }) => {
+    const result = results.find((r) => r.name === name);
+    if (result === undefined) return rowsOf(before, name);
+    return [`| ${name} | ${result.passed} | ${result.failed} | ${Math.round(result.seconds)} s | ${when} |`];
+  });
+  const figures = figureRows(results.flatMap(({ tests }) => tests));
+  const head = '| test | figure | value |\n|---|---|---|\n';
+  const kept = before.split(head)[1]?.trimEnd() ?? '';
   return `# The soak run
 
-Written by \`npm run test:soak\` on ${new Date().toISOString().slice(0, 10)}: ${machineLine(machine())}.
+Written by \`npm run test:soak\`: ${machineLine(machine())}.
 
-| suite | passed | failed | time |
-|---|---|---|---|
+| suite | passed | failed | time | date, commit |
+|---|---|---|---|---|
 ${suiteRows.join('\n')}
 
 ## Figures of the long tests
 
-| test | figure | value |
-|---|---|---|
-${figureRows(results.flatMap(({ tests }) => tests)).join('\n')}
+${head}${figures.length > 0 ? figures.join('\n') : kept}
 `;
 }
 
+const words = process.argv.slice(2);
+const chosen = suites.filter(({ name }) => words.length === 0 || words.some((word) => name.startsWith(word)));
 const results = [];
 try {
   await setup();
-  for (const suite of suites) results.push(await runSuite(suite));
-  writeFileSync(join(root, 'docs', 'soak.md'), page(results));
+  if (chosen.length === 0)
+    throw new Error(`No suite begins with ${words.join(' or ')}: ${suites.map(({ name }) => name).join(', ')}`);
+  for (const suite of chosen) results.push(await runSuite(suite));
+  writeFileSync(pagePath, page(results, existsSync(pagePath) ? readFileSync(pagePath, 'utf8') : ''));
 } catch (error) {
   console.error(error.message);
   results.push({ passed: 0, failed: 1 });
