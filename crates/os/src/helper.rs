@@ -116,8 +116,8 @@ mod tests {
         helper.child.wait().unwrap();
         // A child that another test forks has the pipe's other end too, until it runs its own program.
         let error = loop {
-            match helper.write(b"x") {
-                Ok(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
+            match helper.write_all(b"x") {
+                Ok(()) => std::thread::sleep(std::time::Duration::from_millis(1)),
                 Err(error) => break error,
             }
         };
