@@ -1,4 +1,4 @@
-import { range, TimeoutError } from 'manycore';
+import { type ImapIterator, range, TimeoutError } from 'manycore';
 import { describe, expect, test } from 'vitest';
 import {
   collect,
@@ -16,6 +16,16 @@ import {
 } from '../helpers.js';
 
 const both = ['imap', 'imapUnordered'] as const;
+
+/** A pool of one worker gives 1 and 2 when the gate opens; it has come to the gate. */
+async function gatedPair(method: (typeof both)[number]): Promise<{ gate: Gate; results: ImapIterator<unknown> }> {
+  const pool = makePool(1);
+  const gate = new Gate();
+  const items = [1, 2].map((n): [Int32Array, number] => [gate.shared, n]);
+  const results = method === 'imap' ? pool.istarmap(pass<number>, items) : pool.istarmapUnordered(pass<number>, items);
+  await gate.reached();
+  return { gate, results };
+}
 
 describe('imap and its siblings', () => {
   test('istarmap and istarmapUnordered: each item is a list of arguments', async () => {
@@ -73,12 +83,7 @@ describe('imap and its siblings', () => {
     });
 
     test(`${method}: next with a timeout rejects, and loses nothing`, async () => {
-      const pool = makePool(1);
-      const gate = new Gate();
-      const items = [1, 2].map((n): [Int32Array, number] => [gate.shared, n]);
-      const results =
-        method === 'imap' ? pool.istarmap(pass<number>, items) : pool.istarmapUnordered(pass<number>, items);
-      await gate.reached();
+      const { gate, results } = await gatedPair(method);
       expect(await failure(() => results.next({ timeout: 2 }))).toBeInstanceOf(TimeoutError);
       expect(await failure(() => results.next({ timeout: 0 }))).toBeInstanceOf(TimeoutError);
       gate.open();
@@ -334,12 +339,7 @@ describe('imap and its siblings', () => {
 
   for (const method of both) {
     test(`${method}: an aborted next() takes nothing with it`, async () => {
-      const pool = makePool(1);
-      const gate = new Gate();
-      const items = [1, 2].map((n): [Int32Array, number] => [gate.shared, n]);
-      const results =
-        method === 'imap' ? pool.istarmap(pass<number>, items) : pool.istarmapUnordered(pass<number>, items);
-      await gate.reached();
+      const { gate, results } = await gatedPair(method);
       const reason = new Error('enough');
       expect(await failure(() => results.next({ signal: AbortSignal.abort(reason) }))).toBe(reason);
       const controller = new AbortController();
