@@ -20,6 +20,37 @@ test('B15 a pool starts with minProcesses, grows on demand and never above proce
   expect(pool.workers.length).toBeLessThanOrEqual(3);
 });
 
+test('B15 a first call starts a worker per task; the others follow when one is ready', async () => {
+  const one = makePool(3);
+  const result = one.apply(square, [2]);
+  expect(one.workers.length).toBe(1);
+  expect(await result).toBe(4);
+  await until(() => one.workers.length === 3);
+
+  const two = makePool(3);
+  const results = [two.apply(square, [2]), two.apply(square, [3])];
+  expect(two.workers.length).toBe(2);
+  expect(await Promise.all(results)).toEqual([4, 9]);
+  await until(() => two.workers.length === 3);
+  await sleep(20);
+  expect(two.workers.length).toBe(3);
+
+  const many = makePool(3);
+  const squares = many.map(square, numbers(9));
+  expect(many.workers.length).toBe(3);
+  expect(await squares).toEqual(numbers(9).map(square));
+
+  const blocking = makePool(3);
+  expect(blocking.applySync(square, [2])).toBe(4);
+  expect(blocking.workers.length).toBe(1);
+  await until(() => blocking.workers.length === 3);
+
+  const all = makePool(3);
+  const ready = all.ready();
+  expect(all.workers.length).toBe(3);
+  await ready;
+});
+
 test('B15 minProcesses above processes is a RangeError', () => {
   const error = thrown(() => makePool({ processes: 2, minProcesses: 3 }));
   expect(error).toBeInstanceOf(RangeError);

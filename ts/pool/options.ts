@@ -63,7 +63,8 @@ export interface RestartLimit {
 /** What `new Pool` takes. Python: the arguments of `multiprocessing.Pool`. */
 export interface PoolOptions extends TaskLimits {
   /**
-   * The number of workers, up to 1023; of child processes, up to 255. They start at the first call, or at `ready()`.
+   * The number of workers, up to 1023; of child processes, up to 255. They start at the first call, as many as it has tasks,
+   * and the others when one of these is ready; or all of them at `ready()`.
    * @default cpuCount()
    * @example 4
    *

@@ -47,6 +47,8 @@ export interface WorkersListener {
 
 /** After so many milliseconds a worker is tried again that found no memory. */
 const RETRY_MS = 100;
+/** How long after the first worker is ready those start that no task has asked for. */
+const REST_MS = 2;
 /** So long a process has to end that was asked to, in milliseconds. */
 const INSIST_MS = 500;
 
@@ -59,6 +61,10 @@ export class Workers {
   readonly #leaving = new Set<WorkerHandle>();
   readonly #deaths: number[] = [];
   #wanted = 0;
+  /** For how many tasks at a time workers were asked for. */
+  #asked = 0;
+  /** One has been ready: those that no task waits for no longer slow it down. */
+  #begun = false;
   #values = false;
 
   constructor(host: WorkersHost, listener: WorkersListener, seats: number) {
@@ -102,28 +108,31 @@ export class Workers {
   /** Makes sure that there are workers for the pending tasks, and for `coming` more. */
   demand(coming = 0): void {
     const { minProcesses, processes } = this.#host.options;
-    const wanted = Math.max(minProcesses, Math.min(processes, this.#host.pending + coming));
-    if (wanted > this.#wanted) {
-      this.#wanted = wanted;
-      this.balance();
-    }
+    const asked = Math.min(processes, this.#host.pending + coming);
+    if (asked <= this.#asked && minProcesses <= this.#wanted) return;
+    this.#asked = Math.max(this.#asked, asked);
+    this.#wanted = Math.max(this.#wanted, minProcesses, asked);
+    this.balance();
   }
 
   /** All that was pending ends now: those that are still starting are not needed, and the next call starts others. */
   rest(): void {
     this.#wanted = 0;
+    this.#asked = 0;
     for (const worker of this) if (!worker.ready && !worker.gone) this.kill(worker);
   }
 
   /** Starts the workers that are to be there even if nothing is pending. */
   startMinimum(): void {
+    this.#begun = true;
     this.#wanted = Math.max(this.#wanted, this.#host.options.minProcesses);
     this.balance();
   }
 
-  /** Starts as many workers as are missing. */
+  /** Starts as many workers as are missing: at first one per task, and the others when one of these is ready. */
   balance(): void {
-    while (this.#host.needsWorkers && this.live < this.#wanted) {
+    const wanted = this.#begun ? this.#wanted : this.#asked;
+    while (this.#host.needsWorkers && this.live < wanted) {
       const seat = this.#seats.indexOf(undefined);
       if (seat < 0) return;
       try {
@@ -146,6 +155,7 @@ export class Workers {
   shrink(): void {
     const { minProcesses } = this.#host.options;
     this.#wanted = Math.min(this.#wanted, minProcesses);
+    this.#asked = Math.min(this.#asked, minProcesses);
     let surplus = this.live - minProcesses;
     for (const worker of [...this].reverse()) {
       if (surplus <= 0) return;
@@ -278,6 +288,11 @@ export class Workers {
       worker.initMs = value / 1000;
       worker.bootMs = native.nowMs() - worker.startedAt - worker.initMs;
       this.#listener.started(worker);
+      if (!this.#begun) {
+        this.#begun = true;
+        // Its first result comes first.
+        setTimeout(() => this.balance(), REST_MS).unref();
+      }
     }
     if (block === 0) return;
     const at = payloadOf(block);
