@@ -7,7 +7,7 @@ import { run } from './run.mjs';
  * A suite of Rust tests: what `cargo` runs with these arguments, killed after so many minutes. `hint` is printed if no
  * test ran.
  */
-export function cargoTests(name, args, { env, toolchain, hint, minutes = 10 } = {}) {
+export function cargoTests(name, args, { env, toolchain, hint, minutes = 15 } = {}) {
   return {
     name,
     async run() {
@@ -34,7 +34,7 @@ export function cargoTests(name, args, { env, toolchain, hint, minutes = 10 } = 
  * at `node`; killed likewise.
  */
 export function vitestTests(name, options = {}) {
-  const { node = process.execPath, config = 'vitest.config.ts', files = [], env, minutes = 10 } = options;
+  const { node = process.execPath, config = 'vitest.config.ts', files = [], env, minutes = 15 } = options;
   return {
     name,
     async run() {
