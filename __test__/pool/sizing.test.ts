@@ -1,4 +1,4 @@
-import { cpuCount } from 'manycore';
+import { Barrier, cpuCount } from 'manycore';
 import { expect, test } from 'vitest';
 import { Gate, idOf, makePool, numbers, pass, ref, sleep, square, threadOf, thrown, until } from '../helpers.js';
 
@@ -42,13 +42,20 @@ test('B15 a first call starts a worker per task; the others follow when one is r
 
   const blocking = makePool(3);
   expect(blocking.applySync(square, [2])).toBe(4);
-  expect(blocking.workers.length).toBe(1);
   await until(() => blocking.workers.length === 3);
 
   const all = makePool(3);
   const ready = all.ready();
   expect(all.workers.length).toBe(3);
   await ready;
+});
+
+test('B15 the others do not wait for a first worker whose initializer waits for theirs', async () => {
+  const initializer = (barrier: Barrier) => void barrier.waitSync();
+  const apart = makePool({ processes: 3, initializer, initArgs: [new Barrier(3)] });
+  expect(await apart.apply(square, [2])).toBe(4);
+  const blocking = makePool({ processes: 3, initializer, initArgs: [new Barrier(3)] });
+  expect(blocking.applySync(square, [3])).toBe(9);
 });
 
 test('B15 minProcesses above processes is a RangeError', () => {

@@ -49,6 +49,8 @@ export interface WorkersListener {
 const RETRY_MS = 100;
 /** How long after the first worker is ready those start that no task has asked for. */
 const REST_MS = 2;
+/** So long after the first one they start even if it is not ready: its initializer may take long, or wait for theirs. */
+const PATIENCE_MS = 100;
 /** So long a process has to end that was asked to, in milliseconds. */
 const INSIST_MS = 500;
 
@@ -65,6 +67,8 @@ export class Workers {
   #asked = 0;
   /** One has been ready: those that no task waits for no longer slow it down. */
   #begun = false;
+  /** Gives up waiting for that. */
+  #impatience: (() => void) | undefined;
   #values = false;
 
   constructor(host: WorkersHost, listener: WorkersListener, seats: number) {
@@ -119,6 +123,8 @@ export class Workers {
   rest(): void {
     this.#wanted = 0;
     this.#asked = 0;
+    this.#impatience?.();
+    this.#impatience = undefined;
     for (const worker of this) if (!worker.ready && !worker.gone) this.kill(worker);
   }
 
@@ -137,6 +143,7 @@ export class Workers {
       if (seat < 0) return;
       try {
         this.#start(seat);
+        if (!this.#begun) this.#impatience ??= this.#host.agenda.in(PATIENCE_MS, () => this.startMinimum());
       } catch (error) {
         if (error instanceof SerializationError) {
           // There is no memory for its control block now; calls that end will make some.
