@@ -1,4 +1,4 @@
-import { Barrier, cpuCount } from 'manycore';
+import { Barrier, cpuCount, TimeoutError } from 'manycore';
 import { expect, test } from 'vitest';
 import { Gate, idOf, makePool, numbers, pass, ref, sleep, square, threadOf, thrown, until } from '../helpers.js';
 
@@ -56,6 +56,17 @@ test('B15 the others do not wait for a first worker whose initializer waits for 
   expect(await apart.apply(square, [2])).toBe(4);
   const blocking = makePool({ processes: 3, initializer, initArgs: [new Barrier(3)] });
   expect(blocking.applySync(square, [3])).toBe(9);
+});
+
+test('B15 a call does not wait for the only worker that has started while its owner blocks', () => {
+  const pool = makePool({ processes: 2, grace: 20_000 });
+  const hang = (): void => {
+    for (;;);
+  };
+  expect(thrown(() => pool.applySync(hang, [], { timeout: 1 }))).toBeInstanceOf(TimeoutError);
+  const start = performance.now();
+  expect(pool.applySync(square, [3])).toBe(9);
+  expect(performance.now() - start).toBeLessThan(15_000);
 });
 
 test('B15 minProcesses above processes is a RangeError', () => {
