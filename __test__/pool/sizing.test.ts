@@ -20,7 +20,7 @@ test('B15 a pool starts with minProcesses, grows on demand and never above proce
   expect(pool.workers.length).toBeLessThanOrEqual(3);
 });
 
-test('B15 a first call starts a worker per task; the others follow when one is ready', async () => {
+test('B15 a first call starts a worker per task; the others follow', async () => {
   const one = makePool(3);
   const result = one.apply(square, [2]);
   expect(one.workers.length).toBe(1);

@@ -64,7 +64,7 @@ export interface RestartLimit {
 export interface PoolOptions extends TaskLimits {
   /**
    * The number of workers, up to 1023; of child processes, up to 255. They start at the first call, as many as it has tasks,
-   * and the others when one of these is ready, a tenth of a second later at the latest; or all of them at `ready()`.
+   * and the others a tenth of a second later, or with more tasks; or all of them at `ready()`.
    * @default cpuCount()
    * @example 4
    *

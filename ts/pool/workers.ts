@@ -47,10 +47,8 @@ export interface WorkersListener {
 
 /** After so many milliseconds a worker is tried again that found no memory. */
 const RETRY_MS = 100;
-/** How long after the first worker is ready those start that no task has asked for. */
-const REST_MS = 2;
-/** So long after the first one they start even if it is not ready: its initializer may take long, or wait for theirs. */
-const PATIENCE_MS = 100;
+/** How long after the first workers those start that no task has asked for: by then the first have their first results. */
+const REST_MS = 100;
 /** So long a process has to end that was asked to, in milliseconds. */
 const INSIST_MS = 500;
 
@@ -65,10 +63,10 @@ export class Workers {
   #wanted = 0;
   /** For how many tasks at a time workers were asked for. */
   #asked = 0;
-  /** One has been ready: those that no task waits for no longer slow it down. */
-  #begun = false;
-  /** Gives up waiting for that. */
-  #impatience: (() => void) | undefined;
+  /** Those that no task waits for start, too: they no longer slow the first ones down. */
+  #complete = false;
+  /** Forgets that they are about to. */
+  #forgetRest: (() => void) | undefined;
   #values = false;
 
   constructor(host: WorkersHost, listener: WorkersListener, seats: number) {
@@ -123,27 +121,28 @@ export class Workers {
   rest(): void {
     this.#wanted = 0;
     this.#asked = 0;
-    this.#impatience?.();
-    this.#impatience = undefined;
+    this.#forgetRest?.();
+    this.#forgetRest = undefined;
     for (const worker of this) if (!worker.ready && !worker.gone) this.kill(worker);
   }
 
   /** Starts the workers that are to be there even if nothing is pending. */
   startMinimum(): void {
-    this.#begun = true;
+    this.#complete = true;
     this.#wanted = Math.max(this.#wanted, this.#host.options.minProcesses);
     this.balance();
   }
 
-  /** Starts as many workers as are missing: at first one per task, and the others when one of these is ready. */
+  /** Starts as many workers as are missing: at first one per task, and the others a little later. */
   balance(): void {
-    const wanted = this.#begun ? this.#wanted : this.#asked;
+    const wanted = this.#complete ? this.#wanted : this.#asked;
+    if (!this.#host.needsWorkers) return;
+    if (wanted < this.#wanted) this.#forgetRest ??= this.#host.agenda.in(REST_MS, () => this.startMinimum());
     while (this.#host.needsWorkers && this.live < wanted) {
       const seat = this.#seats.indexOf(undefined);
       if (seat < 0) return;
       try {
         this.#start(seat);
-        if (!this.#begun) this.#impatience ??= this.#host.agenda.in(PATIENCE_MS, () => this.startMinimum());
       } catch (error) {
         if (error instanceof SerializationError) {
           // There is no memory for its control block now; calls that end will make some.
@@ -295,11 +294,6 @@ export class Workers {
       worker.initMs = value / 1000;
       worker.bootMs = native.nowMs() - worker.startedAt - worker.initMs;
       this.#listener.started(worker);
-      if (!this.#begun) {
-        this.#begun = true;
-        // Its first result comes first.
-        setTimeout(() => this.balance(), REST_MS).unref();
-      }
     }
     if (block === 0) return;
     const at = payloadOf(block);
