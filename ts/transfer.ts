@@ -1,3 +1,4 @@
+import { transferables } from './internal/options/transferables.js';
 import type { Transferable } from './pool/options.js';
 
 const TRANSFER = Symbol.for('manycore.transfer');
@@ -15,6 +16,7 @@ export interface Transfer<T> {
  *
  * @param value - what the task returns
  * @param list - ArrayBuffers or MessagePorts within `value`; unusable in the worker afterwards
+ * @throws TypeError for a list of anything else
  * @example
  * async function read(path: string) {
  *   const bytes = new Uint8Array(await readFile(path));
@@ -22,6 +24,7 @@ export interface Transfer<T> {
  * }
  */
 export function transfer<T>(value: T, list: readonly Transferable[]): T {
+  transferables(list, 'list');
   return { [TRANSFER]: true, value, list } as unknown as T;
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { taskOptions, waitOptions } from '../../ts/internal/options.js';
 import type { AsyncTaskOptions } from '../../ts/pool/options.js';
+import { transfer } from '../../ts/transfer.js';
 
 /** Only what is set. */
 function set(options: object): object {
@@ -75,6 +76,20 @@ describe('task options', () => {
     const call = () => taskOptions({ [name]: value }, 'map');
     expect(call).toThrow(Kind);
     expect(call).toThrow(`Expected \`${name}\` to be ${what}, got `);
+  });
+
+  it.each([
+    [5, '`5` (number)'],
+    [null, '`null`'],
+    ['buffer', '`buffer` (string)'],
+    [new Uint8Array(1), 'an object; what is moved is its `.buffer`'],
+    [new SharedArrayBuffer(1), 'an object; a SharedArrayBuffer is shared, and stays usable here'],
+  ])('%o cannot be moved', (item, got) => {
+    const list = [new ArrayBuffer(1), item] as ArrayBuffer[];
+    const what = `[1]\` to be an ArrayBuffer or a MessagePort, got ${got}`;
+    expect(() => taskOptions({ transfer: list }, 'apply')).toThrow(TypeError);
+    expect(() => taskOptions({ transfer: list }, 'apply')).toThrow(`Expected \`transfer${what}`);
+    expect(() => transfer(1, list)).toThrow(`Expected \`list${what}`);
   });
 
   it.each([

@@ -33,6 +33,7 @@ import {
   WAIT_OPTIONS,
   waitChecks,
 } from './options/checks.js';
+import { transferables } from './options/transferables.js';
 import { self } from './self.js';
 import { startMethodOf } from './start-method.js';
 import { type Stdio, stdioOf } from './stdio.js';
@@ -120,7 +121,7 @@ const taskChecks = {
   settled: ofType('boolean'),
   progress: functionOr(ofType('boolean'), 'a boolean'),
   onReport: ofType('function'),
-  transfer: array,
+  transfer: transferables,
 } satisfies Record<keyof TaskOptions, Check>;
 
 const callbackChecks = {
