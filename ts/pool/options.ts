@@ -186,7 +186,7 @@ export interface Progress {
 export interface TaskOptions extends TaskLimits {
   /**
    * How many items go to a worker at a time. Without it ranges of items split themselves as workers run dry, and
-   * nothing needs tuning.
+   * nothing needs tuning. Short items are taken some at a time then: those that wait for one another need 1.
    * @example 100
    *
    * Python: `chunksize`.
