@@ -95,7 +95,8 @@ function rowsOf(page, name) {
 /** The page: a table of the suites, and one of the figures of the long tests. What did not run now stays as it was. */
 function page(results, before) {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
-  const when = `${new Date().toISOString().slice(0, 10)}, ${commit}`;
+  const on = machine();
+  const when = `${new Date().toISOString().slice(0, 10)}, ${commit}, ${on.cpu.trim()}`;
   const suiteRows = suites.flatMap(({ name }) => {
     const result = results.find((r) => r.name === name);
     if (result === undefined) return rowsOf(before, name);
@@ -106,9 +107,9 @@ function page(results, before) {
   const kept = before.split(head)[1]?.trimEnd() ?? '';
   return `# The soak run
 
-Written by \`npm run test:soak\`: ${machineLine(machine())}.
+Written by \`npm run test:soak\`, last on ${machineLine(on)}.
 
-| suite | passed | failed | time | date, commit |
+| suite | passed | failed | time | date, commit, processor |
 |---|---|---|---|---|
 ${suiteRows.join('\n')}
 
