@@ -189,4 +189,23 @@ mod models {
             assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
         });
     }
+
+    #[test]
+    fn a_claim_is_a_share_of_what_is_left_when_it_is_made() {
+        loom::model(|| {
+            let span = Arc::new(Span::default());
+            span.open(0..16);
+            let thieves: Vec<_> = (0..2)
+                .map(|_| {
+                    let span = span.clone();
+                    loom::thread::spawn(move || span.steal(16, 1))
+                })
+                .collect();
+            let claim = span.claim(16, 4).unwrap();
+            assert!(claim.len() as u32 <= (16 - claim.start).div_ceil(4), "{claim:?}");
+            for thief in thieves {
+                thief.join().unwrap();
+            }
+        });
+    }
 }
