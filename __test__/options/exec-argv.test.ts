@@ -31,6 +31,7 @@ const refused: ReadonlyArray<readonly [readonly string[], number]> = [
   [['--', 'x.js'], 0],
   [['x.js'], 0],
   [['--title=x', 'x.js'], 1],
+  [['--no-warnings', 'x.js'], 1],
   [['--import', 'data:text/javascript,', 'x.js'], 2],
 ];
 

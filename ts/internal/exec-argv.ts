@@ -25,8 +25,8 @@ function nameOf(item: string): string {
 }
 
 /**
- * Checks the option of who starts a child process: a thread runs its program whatever these flags say. Behind a flag, what is
- * none is taken for its value.
+ * Checks the option of who starts a child process: a thread runs its program whatever these flags say. Behind a flag that
+ * may have a value, what is none is taken for that.
  * @throws RangeError that names the item with which the child would not run the program that it is given
  */
 export function mustRunProgram(execArgv: readonly string[] = []): void {
@@ -36,7 +36,7 @@ export function mustRunProgram(execArgv: readonly string[] = []): void {
     if (isFlag ? item === '-' || item === '--' || PROGRAM.has(nameOf(item)) : !mayBeValue) {
       throw new RangeError(expected(`execArgv[${i}]`, 'a flag that leaves a child process its own program', item));
     }
-    mayBeValue = isFlag && !item.includes('=');
+    mayBeValue = isFlag && !item.includes('=') && !item.startsWith('--no-');
   }
 }
 
