@@ -60,7 +60,6 @@ export class Workers {
   /** Those whose tasks are accounted for and whose threads have not ended yet. Their seats are free. */
   readonly #leaving = new Set<WorkerHandle>();
   readonly #deaths: number[] = [];
-  #wanted = 0;
   /** For how many tasks at a time workers were asked for. */
   #asked = 0;
   /** Those that no task waits for start, too: they no longer slow the first ones down. */
@@ -111,16 +110,18 @@ export class Workers {
   demand(coming = 0): void {
     const { minProcesses, processes } = this.#host.options;
     const asked = Math.min(processes, this.#host.pending + coming);
-    if (asked <= this.#asked && minProcesses <= this.#wanted) return;
-    this.#asked = Math.max(this.#asked, asked);
-    this.#wanted = Math.max(this.#wanted, minProcesses, asked);
+    if (asked <= this.#asked) return;
+    this.#asked = asked;
+    if (asked < minProcesses && !this.#complete) {
+      this.#forgetRest ??= this.#host.agenda.in(REST_MS, () => this.startMinimum());
+    }
     this.balance();
   }
 
   /** All that was pending ends now: those that are still starting are not needed, and the next call starts others. */
   rest(): void {
-    this.#wanted = 0;
     this.#asked = 0;
+    this.#complete = false;
     this.#forgetRest?.();
     this.#forgetRest = undefined;
     for (const worker of this) if (!worker.ready && !worker.gone) this.kill(worker);
@@ -129,15 +130,12 @@ export class Workers {
   /** Starts the workers that are to be there even if nothing is pending. */
   startMinimum(): void {
     this.#complete = true;
-    this.#wanted = Math.max(this.#wanted, this.#host.options.minProcesses);
     this.balance();
   }
 
   /** Starts as many workers as are missing: at first one per task, and the others a little later. */
   balance(): void {
-    const wanted = this.#complete ? this.#wanted : this.#asked;
-    if (!this.#host.needsWorkers) return;
-    if (wanted < this.#wanted) this.#forgetRest ??= this.#host.agenda.in(REST_MS, () => this.startMinimum());
+    const wanted = this.#complete ? Math.max(this.#host.options.minProcesses, this.#asked) : this.#asked;
     while (this.#host.needsWorkers && this.live < wanted) {
       const seat = this.#seats.indexOf(undefined);
       if (seat < 0) return;
@@ -160,7 +158,6 @@ export class Workers {
   /** Lets the workers above `minProcesses` go. */
   shrink(): void {
     const { minProcesses } = this.#host.options;
-    this.#wanted = Math.min(this.#wanted, minProcesses);
     this.#asked = Math.min(this.#asked, minProcesses);
     let surplus = this.live - minProcesses;
     for (const worker of [...this].reverse()) {
