@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { expected } from '../describe.js';
 import type { Check } from './checks.js';
 
@@ -8,7 +9,7 @@ export const transferables: Check = (value, name) => {
     const what = () => expected(`${name}[${i}]`, 'an ArrayBuffer or a MessagePort', item);
     if (typeof item !== 'object' || item === null) throw new TypeError(what());
     if (ArrayBuffer.isView(item)) throw new TypeError(`${what()}; what is moved is its \`.buffer\``);
-    if (Object.prototype.toString.call(item) === '[object SharedArrayBuffer]') {
+    if (types.isSharedArrayBuffer(item)) {
       throw new TypeError(`${what()}; a SharedArrayBuffer is shared, and stays usable here`);
     }
   }
